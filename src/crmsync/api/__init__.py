@@ -1,0 +1,1 @@
+"""HTTP in: events from any client library of the tracking specification, and health."""

@@ -1,0 +1,123 @@
+"""The contract between crmsync and a CRM: one Protocol, five calls and one declaration.
+
+`sync` is the only caller. A connector speaks HTTP through `http.Transport` alone, holds no store,
+and turns canonical values (`model.Value`) into its CRM's wire format and back.
+A fifth CRM is one file beside this one and one line in `registry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from crmsync.model import (
+    Account,
+    Action,
+    Batch,
+    FieldSchema,
+    ObjectSchema,
+    Page,
+    Record,
+    Result,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a CRM can do, declared rather than found out midway."""
+
+    records_per_call: Mapping[Action, int]
+    """The largest batch of each action; an action that is absent cannot be done."""
+    records_per_read: int
+    whole_record_keys: frozenset[str] = frozenset()
+    """Match fields by which an upsert must carry every mapped field, not only those that differ."""
+    upserts_by: frozenset[str] = frozenset()
+    """Fields other than unique custom ones by which the CRM can upsert (HubSpot: `email`)."""
+    creates_fields: bool = False
+    """Whether `create_field` works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One rate limit of a vendor: at most `amount` in any `window_seconds`."""
+
+    name: str
+    """As the `limits:` key of crmsync.yaml names it, for example `calls_per_10s`."""
+    amount: int
+    window_seconds: float
+    """0 for a limit on calls under way at once."""
+    scope: str = "call"
+    """Which calls it counts: `call` for all, else a route's own pool such as `search`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things may take; request deadline < lease < settle time (docs/delivery.md)."""
+
+    request_deadline_seconds: float = 30.0
+    lease_seconds: float = 120.0
+    settle_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One authorised CRM account, as crmsync.yaml and the token store describe it."""
+
+    name: str
+    connector: str
+    auth: Mapping[str, Any]
+    base_url: str | None = None
+    auth_url: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    timing: Timing = Timing()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How to find one record: by `field` = `value`, or by the CRM's own id where `field` is None."""
+
+    value: str
+    field: str | None = None
+
+
+class Connector(Protocol):
+    """Code for one CRM. Calls raise `errors.RetryLater`, `OutcomeUnknown`, `ConnectionHalted`."""
+
+    capabilities: Capabilities
+
+    def check(self) -> Account:
+        """Prove that the credentials work, with one read."""
+        ...
+
+    def describe(self, object_type: str) -> ObjectSchema:
+        """Return the live fields of an object type; `ConfigError` when the CRM has no such type."""
+        ...
+
+    def create_field(self, object_type: str, field: FieldSchema) -> None:
+        """Make a custom field; one that exists with the same name is left as it is."""
+        ...
+
+    def write(self, batch: Batch) -> list[Result]:
+        """Send one batch in one call; return one result per operation, in the same order.
+
+        Raises `BatchRejected` when the CRM refused all of it for the sake of some.
+        Never sends twice: whether a lost answer may be repeated is the caller's decision.
+        """
+        ...
+
+    def read(
+        self, object_type: str, keys: Sequence[Key], fields: Sequence[str]
+    ) -> list[Record | None]:
+        """Read records fresh from the CRM's primary store, one call per `records_per_read` keys.
+
+        All keys name the same field. Returns one entry per key, in the same order; None where no
+        record has it.
+        """
+        ...
+
+    def changes(
+        self, object_type: str, cursor: str | None, fields: Sequence[str]
+    ) -> Iterator[Page]:
+        """Yield what changed since the cursor, oldest first, with the fields asked for."""
+        ...

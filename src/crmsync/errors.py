@@ -1,0 +1,120 @@
+"""Everything that can go wrong, grouped by how one recovers from it.
+
+    CrmsyncError
+    ├── ConfigError           a person must change a file, a setting or an argument
+    ├── EventRejected         this event only: report it, take the rest
+    ├── BatchRejected         the CRM refused a whole batch; surely nothing was written
+    ├── OutcomeUnknown        perhaps applied: settle, then verify
+    ├── RetryLater            surely not applied: the same call may pass later
+    │   ├── RateLimited       the CRM, or our own throttle, asks for patience
+    │   └── Unavailable       the CRM cannot be reached or is down
+    ├── ConnectionHalted      credentials, permission or quota: pause the connection, tell a person
+    └── StoreUnavailable      our own database cannot be reached
+
+A class's docstring is its default message. `user_message` is safe to show and to log: it never
+holds secrets or trait values. A failed *record* is a `model.Result`, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CrmsyncError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take the class's docstring where no message is given."""
+        self.user_message = message or (type(self).__doc__ or "").strip()
+        super().__init__(self.user_message)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file that a person wrote."""
+
+    file: str
+    line: int
+    """From 1."""
+    column: int
+    """From 1."""
+    message: str
+    source_line: str = ""
+    severity: str = "error"
+    """`error` refuses the file; `warning` does not."""
+
+    def __str__(self) -> str:
+        """Give `file:line:column: message`, the line and a caret below the place."""
+        text = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        if not self.source_line:
+            return text
+        return f"{text}\n    {self.source_line}\n    {' ' * (self.column - 1)}^"
+
+
+class ConfigError(CrmsyncError):
+    """A setting or a file is wrong."""
+
+    def __init__(self, message: str | None = None, problems: Sequence[Problem] = ()) -> None:
+        """Carry every problem found at once, in file order."""
+        self.problems = tuple(problems)
+        super().__init__(message or "\n".join(str(p) for p in self.problems) or None)
+
+
+class EventRejected(CrmsyncError):
+    """The event cannot be taken."""
+
+
+class BatchRejected(CrmsyncError):
+    """The CRM refused the whole batch; nothing was written."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str,
+        hint: str = "",
+        field: str | None = None,
+        excerpt: str = "",
+    ) -> None:
+        """Say what the CRM said, so that the one record left after bisecting can carry it."""
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.field = field
+        self.excerpt = excerpt
+
+
+class OutcomeUnknown(CrmsyncError):
+    """The answer was lost: the CRM may or may not have done it."""
+
+
+class RetryLater(CrmsyncError):
+    """Not done; try again later."""
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
+        """Say how long the whole connection should wait."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(RetryLater):
+    """The CRM's rate limit is reached."""
+
+
+class Unavailable(RetryLater):
+    """The CRM cannot be reached."""
+
+
+class ConnectionHalted(CrmsyncError):
+    """The connection needs a person."""
+
+    def __init__(self, message: str | None = None, *, cause: str, hint: str = "") -> None:
+        """Name the cause: `reauth_required`, `missing_scope`, `quota_exhausted` or `refused`."""
+        super().__init__(message)
+        self.cause = cause
+        self.hint = hint
+
+
+class StoreUnavailable(CrmsyncError):
+    """The database cannot be reached."""

@@ -1,0 +1,292 @@
+"""The nouns that cross rooms: what an event, a profile, an operation and a result are.
+
+Every room may import this one; it imports nothing of crmsync.
+All times are aware datetimes in UTC; a name that ends in `_seconds` says its unit.
+A `Value` is a field's content in crmsync's canonical form, which survives JSON unchanged;
+`planning.normalise` makes it and each connector turns it into its CRM's wire format and back.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType, TypeAlias
+
+ProfileId = NewType("ProfileId", str)
+"""26 characters of lower-case base32hex: sorts by time of making, safe where case is ignored."""
+LinkId = NewType("LinkId", int)
+RunId = NewType("RunId", int)
+CrmId = NewType("CrmId", str)
+
+Value: TypeAlias = str | int | float | bool | list[str] | None
+Fields: TypeAlias = Mapping[str, Value]
+Facts: TypeAlias = Mapping[str, Any]
+"""Everything a mapping can read of one profile, by name: traits, statistics, derived names."""
+
+
+def new_profile_id() -> ProfileId:
+    """Return a fresh id: 48 bits of milliseconds, then 80 random bits."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return ProfileId(base64.b32hexencode(number.to_bytes(16, "big")).decode().rstrip("=").lower())
+
+
+# --- what comes in -------------------------------------------------------------------------
+
+
+class EventType(StrEnum):
+    """The calls of the tracking specification."""
+
+    IDENTIFY = "identify"
+    TRACK = "track"
+    PAGE = "page"
+    SCREEN = "screen"
+    GROUP = "group"
+    ALIAS = "alias"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One inbound call, checked and in one shape whatever client sent it."""
+
+    type: EventType
+    source: str
+    """Which write key or file it came by."""
+    message_id: str
+    at: datetime
+    """When it happened, after clock correction and clamping."""
+    body_sha256: bytes
+    """Of the body without what a retry changes (`sentAt`)."""
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    email: str | None = None
+    """Lower-cased; from the traits or from an e-mail used as user id."""
+    previous_id: str | None = None
+    group_id: str | None = None
+    session_id: str | None = None
+    name: str | None = None
+    """Of a track event, page or screen."""
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ProfileKind(StrEnum):
+    """What a profile is about; a mapping's `source` names one of them in the plural."""
+
+    PERSON = "person"
+    COMPANY = "company"
+
+
+class IdentifierKind(StrEnum):
+    """What sort of value names a profile."""
+
+    USER_ID = "user_id"
+    EMAIL = "email"
+    ANONYMOUS_ID = "anonymous_id"
+    GROUP_ID = "group_id"
+    COMPANY_ID = "company_id"
+    COMPANY_NAME = "company_name"
+    """Normalised; provisional, until an id is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A typed value naming a profile; unique over all profiles."""
+
+    kind: IdentifierKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraitSource:
+    """Where a trait's value came from: decides which of two values is newer, and explains it."""
+
+    at: datetime
+    origin: str
+    """`source:<name>` for events, `connection:<name>` for what a CRM said."""
+    message_id: str
+
+
+@dataclass(slots=True)
+class Profile:
+    """Our unified person or company, as the store holds it. The fold of events changes it in place."""
+
+    id: ProfileId
+    kind: ProfileKind = ProfileKind.PERSON
+    version: int = 0
+    user_id: str | None = None
+    email: str | None = None
+    company_id: ProfileId | None = None
+    """The company profile this person belongs to."""
+    traits: dict[str, Any] = field(default_factory=dict)
+    trait_sources: dict[str, TraitSource] = field(default_factory=dict)
+    stats: dict[str, Any] = field(default_factory=dict)
+    """See `identity.statistics`: sessions, pages_viewed, goals_completed, revenue, ..."""
+    created_at: datetime | None = None
+    identified_at: datetime | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+# --- what a CRM looks like -----------------------------------------------------------------
+
+
+class FieldType(StrEnum):
+    """What sort of value a CRM field takes; decides how values are normalised and compared."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    PICKLIST = "picklist"
+    MULTI_PICKLIST = "multi_picklist"
+    REFERENCE = "reference"
+    """The id of another record or of an owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """One field of a CRM object, as the CRM describes it."""
+
+    name: str
+    label: str
+    type: FieldType
+    writable: bool = True
+    required: bool = False
+    unique: bool = False
+    max_length: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    """(value, label) of each choice of a picklist."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    """One CRM object and its fields."""
+
+    object_type: str
+    fields: Mapping[str, FieldSchema]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who answered when a connection was checked."""
+
+    id: str
+    name: str
+    detail: str = ""
+
+
+# --- what goes out -------------------------------------------------------------------------
+
+
+class Action(StrEnum):
+    """One way to write a record."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write to send."""
+
+    link_id: LinkId
+    action: Action
+    fields: Fields
+    """What to write: canonical values, None clears. Only what differs, where a record is linked."""
+    crm_id: CrmId | None = None
+    """The record to write: set for update and archive."""
+    match_value: str | None = None
+    """The value of the batch's `match_field`: set for upsert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Operations of one action on one object type that fit one call."""
+
+    object_type: str
+    action: Action
+    operations: Sequence[Operation]
+    match_field: str | None = None
+    """The unique field by which records are upserted."""
+
+
+class Outcome(StrEnum):
+    """What became of an operation."""
+
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    """Nothing needed to be sent."""
+    RETRY = "retry"
+    """Surely not applied; will be sent again."""
+    UNKNOWN = "unknown"
+    """Perhaps applied; will be looked at after the settle time."""
+    REJECTED = "rejected"
+    """Refused for what this record holds; will not pass unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an operation did not succeed, in the CRM's own words and in ours."""
+
+    code: str
+    """The CRM's code, or ours where it gave none."""
+    message: str
+    """The CRM's own words, without secrets. May hold personal data: stored encrypted."""
+    hint: str
+    """What to do about it."""
+    field: str | None = None
+    """The CRM field at fault, if one is."""
+    excerpt: str = ""
+    """The part of the CRM's answer that said so, cut to size, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one operation of a batch. One per operation, in the same order."""
+
+    outcome: Outcome
+    crm_id: CrmId | None = None
+    created: bool = False
+    failure: Failure | None = None
+    existing_id: CrmId | None = None
+    """For a rejected create or upsert: the record that already holds the unique value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as the CRM holds it now, canonical values, only the fields asked for."""
+
+    crm_id: CrmId
+    fields: Fields
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records changed since a cursor, and where to go on."""
+
+    records: Sequence[Record]
+    cursor: str
+
+
+class RunTrigger(StrEnum):
+    """What opened a run."""
+
+    REALTIME = "realtime"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    CRON = "cron"
+    EVENT = "event"
+    BACKFILL = "backfill"
+    COMMAND = "command"

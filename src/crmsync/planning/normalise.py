@@ -1,0 +1,136 @@
+"""One canonical form per field type, so that what a CRM rewrites does not look like a change.
+
+| field type | canonical value | taken from |
+|---|---|---|
+| text, phone, picklist, reference | trimmed text | text, numbers, booleans |
+| email | trimmed lower-case text | text |
+| number | int, or float where there is a fraction | numbers, numeric text, booleans |
+| boolean | bool | bool, yes/no words, 0 and 1 |
+| date | `YYYY-MM-DD` (UTC) | ISO dates and times, epoch seconds or milliseconds |
+| datetime | `YYYY-MM-DDTHH:MM:SS.mmmZ` | the same |
+| multi_picklist | sorted list of distinct texts | list, or text with `;` between |
+
+Empty text, an empty list and None are all None: the field is empty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from crmsync.model import FieldType, Value
+
+MILLISECONDS_FROM = 1e11
+"""Numbers from here on are epoch milliseconds, below epoch seconds (the border is the year 5138)."""
+TRUE_WORDS = frozenset({"true", "yes", "y", "1", "on"})
+FALSE_WORDS = frozenset({"false", "no", "n", "0", "off"})
+
+
+class NotThatType(ValueError):
+    """The value cannot be read as the field's type; the message names the type, never the value."""
+
+
+def normalise(field_type: FieldType, raw: Any) -> Value:
+    """Return the canonical value; `NotThatType` when it cannot be one of this type."""
+    if raw is None or raw == "" or raw == []:
+        return None
+    return NORMALISERS[field_type](raw)
+
+
+def _text(raw: Any) -> Value:
+    if isinstance(raw, str):
+        return raw.strip() or None
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, int | float):
+        return _plain_number(raw)
+    if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+        return ", ".join(raw)
+    raise NotThatType("expected text")
+
+
+def _plain_number(raw: float) -> str:
+    number = _number(raw)
+    return str(number)
+
+
+def _email(raw: Any) -> Value:
+    if not isinstance(raw, str):
+        raise NotThatType("expected an e-mail address")
+    return raw.strip().lower() or None
+
+
+def _number(raw: Any) -> Value:
+    if isinstance(raw, str):
+        try:
+            raw = float(raw) if any(sign in raw for sign in ".eE") else int(raw)
+        except ValueError:
+            raise NotThatType("expected a number") from None
+    if not isinstance(raw, int | float):
+        raise NotThatType("expected a number")
+    if isinstance(raw, float):
+        if not math.isfinite(raw):
+            raise NotThatType("expected a finite number")
+        return int(raw) if raw.is_integer() else raw
+    return int(raw)
+
+
+def _boolean(raw: Any) -> Value:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise NotThatType("expected yes or no")
+
+
+def _date(raw: Any) -> Value:
+    return _moment(raw).date().isoformat()
+
+
+def _datetime(raw: Any) -> Value:
+    moment = _moment(raw)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _moment(raw: Any) -> datetime:
+    try:
+        if isinstance(raw, str):
+            moment = datetime.fromisoformat(raw.strip())
+        elif isinstance(raw, datetime):
+            moment = raw
+        elif isinstance(raw, date):
+            moment = datetime(raw.year, raw.month, raw.day, tzinfo=UTC)
+        elif isinstance(raw, int | float) and not isinstance(raw, bool):
+            seconds = raw / 1000 if abs(raw) >= MILLISECONDS_FROM else raw
+            moment = datetime.fromtimestamp(seconds, UTC)
+        else:
+            raise NotThatType("expected a date")
+    except (ValueError, OverflowError, OSError):
+        raise NotThatType("expected a date") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _choices(raw: Any) -> Value:
+    items = raw.split(";") if isinstance(raw, str) else raw
+    if not isinstance(items, list):
+        raise NotThatType("expected a list of choices")
+    return sorted({text for item in items if isinstance(text := _text(item), str)}) or None
+
+
+NORMALISERS: Mapping[FieldType, Callable[[Any], Value]] = {
+    FieldType.TEXT: _text,
+    FieldType.EMAIL: _email,
+    FieldType.PHONE: _text,
+    FieldType.NUMBER: _number,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.DATE: _date,
+    FieldType.DATETIME: _datetime,
+    FieldType.PICKLIST: _text,
+    FieldType.MULTI_PICKLIST: _choices,
+    FieldType.REFERENCE: _text,
+}

@@ -1,0 +1,168 @@
+"""One database, PostgreSQL or SQLite: connections, transactions that survive passing faults, time.
+
+Every transaction is short and none is open while a CRM is called. A transaction is a function, so
+that it can be run again from its start when the database restarted, two writers met or SQLite was busy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from crmsync.errors import ConfigError, StoreUnavailable
+from crmsync.store.tables import json_text
+
+PATIENCE_SECONDS = 15.0
+SQLITE_BUSY_SECONDS = 30
+# SQLSTATE classes that a replay of the whole transaction cures: serialisation, deadlock, shutdown.
+PASSING_STATES = re.compile(r"40001|40P01|57P0\d|08\w{3}|53300")
+
+T = TypeVar("T")
+
+
+class Database:
+    """An engine and the two ways to use it: `read()` and `transact(work)`."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare; nothing is connected before first use. `ConfigError` for a URL that is none."""
+        self.url = _database_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading; `StoreUnavailable` when there is none to be had."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(crmsync_reads_only=True)
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit; run it again from its start after a passing fault.
+
+        Raises `StoreUnavailable` when the fault did not pass in 15 seconds.
+        """
+        attempts = Retrying(
+            retry=retry_if_exception(_is_passing),
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            stop=stop_after_delay(PATIENCE_SECONDS),
+            reraise=True,
+        )
+        try:
+            return attempts(self._once, work)
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    def now(self, connection: Connection) -> datetime:
+        """Return the database's own time, so that leases do not depend on any worker's clock."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+
+    def dispose(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+    def forget_connections(self) -> None:
+        """Drop connections inherited through a fork without closing them under the parent."""
+        self.engine.dispose(close=False)
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def _postgresql(self) -> Engine:
+        return create_engine(
+            self.url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            json_serializer=json_text,
+            json_deserializer=orjson.loads,
+            connect_args={
+                "connect_timeout": 5,
+                "keepalives_idle": 15,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s",
+            },
+        )
+
+    def _sqlite(self) -> Engine:
+        if self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            self.url,
+            json_serializer=json_text,
+            json_deserializer=orjson.loads,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+
+def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    # We begin transactions ourselves: the driver would begin them late and without the write lock.
+    dbapi_connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # a commit survives the loss of power: accepted is durable
+        "foreign_keys=ON",
+        "cache_size=-16000",  # 16 MB
+        "temp_store=MEMORY",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("crmsync_reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _database_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "CRMSYNC_DATABASE_URL is not a database URL (example: postgresql://user@host/name)"
+        ) from None
+    backend = parsed.drivername.split("+")[0]
+    if backend == "postgres":  # as platforms give it
+        return parsed.set(drivername="postgresql")
+    if backend not in {"postgresql", "sqlite"}:
+        raise ConfigError(f"CRMSYNC_DATABASE_URL names '{backend}': use postgresql or sqlite")
+    return parsed
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, IntegrityError):
+        return True  # two writers made the same new row: the replay finds it
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return bool(PASSING_STATES.fullmatch(state))
+    words = str(error.orig)
+    return (
+        "database is locked" in words or "connection failed" in words or "server closed" in words
+    )
+
+
+def _unavailable(error: OperationalError) -> StoreUnavailable:
+    # The driver's text may quote the URL's host and user, never its password; the first line is enough.
+    return StoreUnavailable(f"the database cannot be used: {str(error.orig).splitlines()[0]}")

@@ -1,0 +1,348 @@
+"""Links: which CRM record a profile is, what it should and does hold, and who works on it.
+
+The table is the queue. `mark` says that something a mapping reads has changed; `claim` leases what is
+due; `settle` (in `settlements.py`) records what became of it. The state machine and its rules are in
+docs/delivery.md; the column that drives it is `wake_at`, the earliest moment at which anybody must
+look at the row: the end of the lease while it is leased, else the earlier of `due_at` and `verify_at`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, case, delete, func, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
+
+from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
+from crmsync.store import bulk
+from crmsync.store.tables import links
+from crmsync.store.vault import Vault
+
+PRIORITY_LIVE = 0
+PRIORITY_BACKFILL = 9
+
+
+class LinkState(StrEnum):
+    """What a link is in for; whether it is clean, dirty or leased follows from its versions."""
+
+    ACTIVE = "active"
+    DEAD = "dead"
+    """Refused by the CRM: waits for a new value, a new mapping or a replay."""
+    CONFLICT = "conflict"
+    """Two records claim one person: waits for a person's decision."""
+    SUPPRESSED = "suppressed"
+    """Erased or opted out: never written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that a mapping reads has changed."""
+
+    connection: str
+    object_type: str
+    profile_id: ProfileId
+    due_at: datetime | None
+    """None: not due until its event comes."""
+    trigger: RunTrigger
+    priority: int = PRIORITY_LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One leased link, as it stood when it was claimed."""
+
+    link_id: LinkId
+    profile_id: ProfileId
+    crm_id: CrmId | None
+    desired_version: int
+    acked_version: int
+    snapshot: dict[str, Value]
+    """What the record is known to hold, by CRM field."""
+    snapshot_sealed: bytes | None
+    trigger: RunTrigger
+    wake_at: datetime
+    due_at: datetime | None
+    attempts: int
+    abandoned: bool
+    """Its last worker vanished: what that one sent may still be applied."""
+    verify_at: datetime | None
+    """When the settle time after an uncertain write is over."""
+    verify: bool
+    """It is over: read the record before writing."""
+    create_intent_at: datetime | None
+    """A create may be in flight or may have landed since then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What one claim took: nobody else works on these links until the lease ends."""
+
+    token: str
+    until: datetime
+    claimed_at: datetime
+    claims: Sequence[Claim]
+
+
+def mark(connection: Connection, marks: Sequence[Mark]) -> None:
+    """Make links dirty, creating those that do not exist; revive the dead. One link per mark."""
+    if not marks:
+        return
+    existing = _primary_links(connection, {mark.profile_id for mark in marks})
+    changed: list[dict[str, Any]] = []
+    fresh: list[dict[str, Any]] = []
+    for m in marks:
+        row = existing.get((m.connection, m.object_type, m.profile_id))
+        if row is None:
+            fresh.append(_new_link(m))
+        elif row.state not in {LinkState.SUPPRESSED, LinkState.CONFLICT}:
+            changed.append(_remarked(row, m))
+    bulk.insert(connection, links, fresh)
+    bulk.update(connection, links, changed)
+
+
+def release(
+    connection: Connection,
+    where: Iterable[tuple[str, str, ProfileId]],
+    now: datetime,
+) -> None:
+    """Make due now what waits for its event, for (connection, object type, profile)."""
+    keys = list(where)
+    if not keys:
+        return
+    connection.execute(
+        update(links)
+        .where(
+            tuple_(links.c.connection, links.c.object_type, links.c.profile_id).in_(keys),
+            links.c.state == LinkState.ACTIVE,
+            links.c.desired_version > links.c.acked_version,
+        )
+        .values(due_at=now, wake_at=_unless_leased(now), trigger=RunTrigger.EVENT)
+    )
+
+
+def make_due(connection: Connection, name: str, object_type: str, now: datetime) -> int:
+    """Make every dirty link of a sync due now; return how many."""
+    result = connection.execute(
+        update(links)
+        .where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            links.c.state == LinkState.ACTIVE,
+            links.c.desired_version > links.c.acked_version,
+        )
+        .values(due_at=now, wake_at=_unless_leased(now))
+    )
+    return result.rowcount
+
+
+def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice to lease
+    connection: Connection,
+    vault: Vault,
+    name: str,
+    object_type: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+) -> Lease:
+    """Lease up to `limit` links that need attention, the most urgent first."""
+    rows = connection.execute(
+        select(links)
+        .where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            links.c.wake_at <= now,
+        )
+        .order_by(links.c.priority, links.c.wake_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    token, until = secrets.token_hex(16), now + lease
+    bulk.update(
+        connection,
+        links,
+        [
+            {"id": r.id, "lease_token": token, "wake_at": until, "due_at": None, "verify_at": None}
+            for r in rows
+        ],
+    )
+    return Lease(token, until, now, [_claim(vault, row, now) for row in rows])
+
+
+def renew(connection: Connection, lease: Lease, until: datetime) -> int:
+    """Move the end of what is left of a lease; return how many links are still held."""
+    result = connection.execute(
+        update(links).where(links.c.lease_token == lease.token).values(wake_at=until)
+    )
+    return result.rowcount
+
+
+def record_create_intents(connection: Connection, ids: Sequence[LinkId], now: datetime) -> None:
+    """Say, before it is sent, that a create may land from now on."""
+    bulk.update(connection, links, [{"id": link, "create_intent_at": now} for link in ids])
+
+
+def next_wake(
+    connection: Connection, name: str, object_types: Collection[str]
+) -> datetime | None:
+    """Return when the next link of these object types needs attention."""
+    return earliest(
+        *(
+            # One look at the index each, however long the queue is.
+            connection.execute(
+                select(func.min(links.c.wake_at)).where(
+                    links.c.connection == name,
+                    links.c.object_type == object_type,
+                    links.c.priority == priority,
+                )
+            ).scalar()
+            for object_type in object_types
+            for priority in (PRIORITY_LIVE, PRIORITY_BACKFILL)
+        )
+    )
+
+
+def follow_merge(connection: Connection, loser: ProfileId, winner: ProfileId) -> None:
+    """Give a merged profile's links to the winner.
+
+    Where both have a record in the same CRM, the winner keeps its own and the other link waits for
+    a person: one of the two records is a duplicate.
+    """
+    ours = {(r.connection, r.object_type): r for r in _links_of(connection, winner)}
+    for row in _links_of(connection, loser):
+        rival = ours.get((row.connection, row.object_type))
+        if rival is not None and row.crm_id and not _may_have_a_record(rival):
+            connection.execute(delete(links).where(links.c.id == rival.id))
+            rival = None
+        if rival is None:
+            change = {"profile_id": winner}
+        elif not _may_have_a_record(row):
+            connection.execute(delete(links).where(links.c.id == row.id))
+            continue
+        else:
+            change = {
+                "profile_id": winner,
+                "is_primary": False,
+                "state": LinkState.CONFLICT,
+                "error_class": "conflict",
+                "error_code": "TWO_RECORDS",
+                "wake_at": None,
+            }
+        connection.execute(update(links).where(links.c.id == row.id).values(**change))
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """Return the earliest of those that are not None."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def snapshot_context(link_id: int) -> str:
+    """Return the context by which a link's snapshot is sealed."""
+    return f"links:{link_id}"
+
+
+def _primary_links(
+    connection: Connection, profile_ids: set[ProfileId]
+) -> dict[tuple[str, str, ProfileId], Any]:
+    rows = connection.execute(
+        select(
+            links.c.id,
+            links.c.connection,
+            links.c.object_type,
+            links.c.profile_id,
+            links.c.desired_version,
+            links.c.acked_version,
+            links.c.due_at,
+            links.c.wake_at,
+            links.c.lease_token,
+            links.c.state,
+            links.c.priority,
+            links.c.trigger,
+        )
+        .where(links.c.profile_id.in_(profile_ids), links.c.is_primary)
+        .order_by(links.c.id)
+        .with_for_update()
+    )
+    return {(r.connection, r.object_type, r.profile_id): r for r in rows}
+
+
+def _links_of(connection: Connection, profile_id: ProfileId) -> Sequence[Any]:
+    return connection.execute(
+        select(links)
+        .where(links.c.profile_id == profile_id, links.c.is_primary)
+        .order_by(links.c.id)
+        .with_for_update()
+    ).all()
+
+
+def _may_have_a_record(row: Any) -> bool:
+    return bool(row.crm_id or row.create_intent_at or row.lease_token)
+
+
+def _new_link(mark: Mark) -> dict[str, Any]:
+    return {
+        "connection": mark.connection,
+        "object_type": mark.object_type,
+        "profile_id": mark.profile_id,
+        "is_primary": True,
+        "desired_version": 1,
+        "acked_version": 0,
+        "due_at": mark.due_at,
+        "wake_at": mark.due_at,
+        "priority": mark.priority,
+        "trigger": mark.trigger,
+        "attempts": 0,
+        "state": LinkState.ACTIVE,
+    }
+
+
+def _remarked(row: Any, mark: Mark) -> dict[str, Any]:
+    dirty = row.desired_version > row.acked_version and row.state == LinkState.ACTIVE
+    due = earliest(row.due_at, mark.due_at) if dirty else mark.due_at
+    sooner = not dirty or due != row.due_at
+    return {
+        "id": row.id,
+        "desired_version": row.desired_version + 1,
+        "due_at": due,
+        # A leased row is looked at when its lease ends; settling it takes the new due time up.
+        "wake_at": row.wake_at if row.lease_token else earliest(row.wake_at, due),
+        "priority": min(row.priority, mark.priority) if dirty else mark.priority,
+        "trigger": mark.trigger if sooner else row.trigger,
+        "attempts": 0,
+        "error_class": None,
+        "error_code": None,
+        "error_field": None,
+        "state": LinkState.ACTIVE,
+    }
+
+
+def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
+    sealed = row.snapshot_sealed
+    snapshot = orjson.loads(vault.open(sealed, snapshot_context(row.id))) if sealed else {}
+    return Claim(
+        link_id=row.id,
+        profile_id=row.profile_id,
+        crm_id=row.crm_id,
+        desired_version=row.desired_version,
+        acked_version=row.acked_version,
+        snapshot=snapshot,
+        snapshot_sealed=sealed,
+        trigger=RunTrigger(row.trigger),
+        wake_at=row.wake_at,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        abandoned=row.lease_token is not None,
+        verify_at=row.verify_at,
+        verify=row.verify_at is not None and row.verify_at <= now,
+        create_intent_at=row.create_intent_at,
+    )
+
+
+def _unless_leased(moment: datetime) -> ColumnElement[Any]:
+    return case((links.c.lease_token.is_not(None), links.c.wake_at), else_=moment)

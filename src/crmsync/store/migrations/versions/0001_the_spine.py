@@ -1,0 +1,209 @@
+"""The spine."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from crmsync.store import tables
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Expand."""
+    op.create_table(
+        "changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("profile_id", sa.String(length=26), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("at", tables.Instant(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
+    )
+    op.create_index("ix_changes_profile_id", "changes", ["profile_id", "version"])
+
+    op.create_table(
+        "connections",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("paused_until", tables.Instant(), nullable=True),
+        sa.Column("cause", sa.Text(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("credentials_hash", sa.String(length=64), nullable=True),
+        sa.Column("throttle", tables.document(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("body_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("profile_id", sa.String(length=26), nullable=True),
+        sa.Column("type", sa.String(length=8), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("at", tables.Instant(), nullable=False),
+        sa.Column("received_at", tables.Instant(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("source", "message_id", name=op.f("uq_events_source_message_id")),
+    )
+    op.create_index("ix_events_profile_id", "events", ["profile_id"])
+
+    op.create_table(
+        "identifiers",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("profile_id", sa.String(length=26), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identifiers")),
+    )
+    op.create_index("ix_identifiers_profile_id", "identifiers", ["profile_id"])
+
+    op.create_table(
+        "links",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("profile_id", sa.String(length=26), nullable=False),
+        sa.Column("is_primary", sa.Boolean(), nullable=False),
+        sa.Column("crm_id", sa.Text(), nullable=True),
+        sa.Column("create_intent_at", tables.Instant(), nullable=True),
+        sa.Column("desired_version", sa.BigInteger(), nullable=False),
+        sa.Column("acked_version", sa.BigInteger(), nullable=False),
+        sa.Column("snapshot_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("due_at", tables.Instant(), nullable=True),
+        sa.Column("verify_at", tables.Instant(), nullable=True),
+        sa.Column("wake_at", tables.Instant(), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("trigger", sa.String(length=8), nullable=False),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error_class", sa.String(length=16), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error_field", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_links")),
+        sa.UniqueConstraint(
+            "connection",
+            "object_type",
+            "crm_id",
+            name=op.f("uq_links_connection_object_type_crm_id"),
+        ),
+    )
+    op.create_index("ix_links_profile_id", "links", ["profile_id"])
+    op.create_index(
+        "ix_links_wake",
+        "links",
+        ["connection", "object_type", "priority", "wake_at"],
+        unique=False,
+        sqlite_where=sa.text("wake_at IS NOT NULL"),
+        postgresql_where=sa.text("wake_at IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_links_primary",
+        "links",
+        ["connection", "object_type", "profile_id"],
+        unique=True,
+        sqlite_where=sa.text("is_primary"),
+        postgresql_where=sa.text("is_primary"),
+    )
+
+    op.create_table(
+        "object_schemas",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("fields", tables.document(), nullable=False),
+        sa.Column("fetched_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "object_type", name=op.f("pk_object_schemas")),
+    )
+    op.create_table(
+        "profiles",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("company_id", sa.String(length=26), nullable=True),
+        sa.Column("traits", tables.document(), nullable=False),
+        sa.Column("trait_sources", tables.document(), nullable=False),
+        sa.Column("stats", tables.document(), nullable=False),
+        sa.Column("created_at", tables.Instant(), nullable=True),
+        sa.Column("identified_at", tables.Instant(), nullable=True),
+        sa.Column("first_seen", tables.Instant(), nullable=True),
+        sa.Column("last_seen", tables.Instant(), nullable=True),
+        sa.Column("merged_into", sa.String(length=26), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_profiles")),
+    )
+    op.create_index("ix_profiles_company_id", "profiles", ["company_id"])
+    op.create_index("ix_profiles_email", "profiles", ["email"])
+    op.create_index("ix_profiles_user_id", "profiles", ["user_id"])
+
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sync", sa.Text(), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.String(length=8), nullable=False),
+        sa.Column("window_start", tables.Instant(), nullable=False),
+        sa.Column("started_at", tables.Instant(), nullable=False),
+        sa.Column("last_at", tables.Instant(), nullable=False),
+        sa.Column("finished_at", tables.Instant(), nullable=True),
+        sa.Column("created", sa.Integer(), nullable=False),
+        sa.Column("updated", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("retried", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint(
+            "sync", "trigger", "window_start", name=op.f("uq_runs_sync_trigger_window_start")
+        ),
+    )
+    op.create_table(
+        "schedule_ticks",
+        sa.Column("sync", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("tick_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("sync", "trigger", "tick_at", name=op.f("pk_schedule_ticks")),
+    )
+    op.create_table(
+        "sync_log",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("link_id", sa.BigInteger(), nullable=False),
+        sa.Column("profile_id", sa.String(length=26), nullable=False),
+        sa.Column("crm_id", sa.Text(), nullable=True),
+        sa.Column("action", sa.String(length=8), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("error_class", sa.String(length=16), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error_field", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("at", tables.Instant(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_log")),
+    )
+    op.create_index("ix_sync_log_profile_id", "sync_log", ["profile_id"])
+    op.create_index("ix_sync_log_run_id", "sync_log", ["run_id"])
+
+    op.create_table(
+        "syncs",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("mapping_hash", sa.String(length=64), nullable=True),
+        sa.Column("marking_after", sa.String(length=26), nullable=True),
+        sa.Column("paused_at", tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_syncs")),
+        sa.UniqueConstraint(
+            "connection", "object_type", name=op.f("uq_syncs_connection_object_type")
+        ),
+    )
+    op.create_table(
+        "trait_names",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_trait_names")),
+    )

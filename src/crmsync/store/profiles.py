@@ -1,0 +1,198 @@
+"""Profiles and what names them: loading the part of the world a fold needs, and saving its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from crmsync.identity.sources import pack_sources, unpack_sources
+from crmsync.model import Identifier, IdentifierKind, Profile, ProfileId, ProfileKind
+from crmsync.store import bulk
+from crmsync.store.tables import events, identifiers, profiles, trait_names
+
+COLUMNS = tuple(
+    profiles.c[name]
+    for name in (
+        "id", "kind", "version", "user_id", "email", "company_id", "traits",
+        "stats", "created_at", "identified_at", "first_seen", "last_seen",
+    )
+)  # fmt: skip
+
+
+def find_identifiers(
+    connection: Connection, wanted: Collection[Identifier]
+) -> dict[Identifier, ProfileId]:
+    """Return who holds each identifier that is known."""
+    found: dict[Identifier, ProfileId] = {}
+    by_kind: dict[IdentifierKind, list[str]] = {}
+    for identifier in wanted:
+        by_kind.setdefault(identifier.kind, []).append(identifier.value)
+    for kind, values in by_kind.items():
+        rows = connection.execute(
+            select(identifiers.c.value, identifiers.c.profile_id).where(
+                identifiers.c.kind == kind, identifiers.c.value.in_(values)
+            )
+        )
+        found |= {Identifier(kind, value): ProfileId(holder) for value, holder in rows}
+    return found
+
+
+def identifiers_of(connection: Connection, profile_id: ProfileId) -> list[Identifier]:
+    """Return everything that names a profile."""
+    rows = connection.execute(
+        select(identifiers.c.kind, identifiers.c.value)
+        .where(identifiers.c.profile_id == profile_id)
+        .order_by(identifiers.c.kind, identifiers.c.value)
+    )
+    return [Identifier(IdentifierKind(kind), value) for kind, value in rows]
+
+
+def load(
+    connection: Connection, ids: Collection[ProfileId]
+) -> dict[ProfileId, Profile]:
+    """Return the profiles that exist, to be read: without the sources of their traits."""
+    if not ids:
+        return {}
+    query = select(*COLUMNS).where(profiles.c.id.in_(ids))
+    return {row.id: _profile(row) for row in connection.execute(query)}
+
+
+def load_for_change(
+    connection: Connection, ids: Collection[ProfileId]
+) -> dict[ProfileId, Profile]:
+    """Return the profiles that exist, whole, and locked in one order so that writers do not cross."""
+    if not ids:
+        return {}
+    query = (
+        select(*COLUMNS, profiles.c.trait_sources)
+        .where(profiles.c.id.in_(ids))
+        .order_by(profiles.c.id)
+        .with_for_update()
+    )
+    found = {}
+    for row in connection.execute(query):
+        found[row.id] = profile = _profile(row)
+        profile.trait_sources = unpack_sources(row.trait_sources)
+    return found
+
+
+def find(connection: Connection, name: str) -> Profile | None:
+    """Return the profile that an id, a user id, an e-mail or any other identifier names."""
+    holder = connection.execute(
+        select(identifiers.c.profile_id)
+        .where(identifiers.c.value.in_([name, name.strip().lower()]))
+        .limit(1)
+    ).scalar()
+    wanted = ProfileId(holder or name)
+    found = load(connection, [wanted]).get(wanted)
+    if found is not None:
+        return found
+    survivor = connection.execute(
+        select(profiles.c.merged_into).where(profiles.c.id == wanted)
+    ).scalar()
+    return load(connection, [ProfileId(survivor)]).get(ProfileId(survivor)) if survivor else None
+
+
+def insert(connection: Connection, fresh: Sequence[Profile]) -> None:
+    """Add new profiles."""
+    bulk.insert(connection, profiles, [_row(profile) for profile in fresh])
+
+
+def save(connection: Connection, changed: Sequence[Profile]) -> None:
+    """Write profiles that exist."""
+    bulk.update(connection, profiles, [_row(profile) for profile in changed])
+
+
+def add_identifiers(connection: Connection, added: Mapping[Identifier, ProfileId]) -> None:
+    """Record who holds each identifier; a race for a new one makes the transaction run again."""
+    bulk.insert(
+        connection,
+        identifiers,
+        [{"kind": i.kind, "value": i.value, "profile_id": holder} for i, holder in added.items()],
+    )
+
+
+def merge(connection: Connection, loser: ProfileId, winner: ProfileId) -> None:
+    """Give the loser's identifiers, events and people to the winner and leave a pointer behind."""
+    for table in (identifiers, events):
+        connection.execute(
+            update(table).where(table.c.profile_id == loser).values(profile_id=winner)
+        )
+    connection.execute(
+        update(profiles).where(profiles.c.company_id == loser).values(company_id=winner)
+    )
+    connection.execute(
+        update(profiles)
+        .where(or_(profiles.c.id == loser, profiles.c.merged_into == loser))
+        .values(merged_into=winner)
+    )
+
+
+def known_trait_names(connection: Connection) -> set[str]:
+    """Return the names of all traits ever taken."""
+    return set(connection.execute(select(trait_names.c.name)).scalars())
+
+
+def add_trait_names(connection: Connection, names: Iterable[str], now: datetime) -> None:
+    """Remember new trait names."""
+    rows = [{"name": name, "first_seen_at": now} for name in sorted(names)]
+    bulk.insert(connection, trait_names, rows, or_ignore=True)
+
+
+def count(connection: Connection, kind: ProfileKind) -> int:
+    """Return how many profiles of a kind there are."""
+    query = select(func.count()).where(profiles.c.kind == kind, profiles.c.merged_into.is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def page(
+    connection: Connection, kind: ProfileKind, *, after: str = "", limit: int = 500
+) -> list[Profile]:
+    """Return profiles in order of id, after one, so that a million can be walked in bounded memory."""
+    query = (
+        select(*COLUMNS)
+        .where(profiles.c.kind == kind, profiles.c.id > after, profiles.c.merged_into.is_(None))
+        .order_by(profiles.c.id)
+        .limit(limit)
+    )
+    return [_profile(row) for row in connection.execute(query)]
+
+
+def _profile(row: Any) -> Profile:
+    return Profile(
+        id=row.id,
+        kind=ProfileKind(row.kind),
+        version=row.version,
+        user_id=row.user_id,
+        email=row.email,
+        company_id=row.company_id,
+        traits=row.traits,
+        stats=row.stats,
+        created_at=row.created_at,
+        identified_at=row.identified_at,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+    )
+
+
+def _row(profile: Profile) -> dict[str, Any]:
+    return {
+        "id": profile.id,
+        "kind": profile.kind,
+        "version": profile.version,
+        "user_id": profile.user_id,
+        "email": profile.email,
+        "company_id": profile.company_id,
+        "traits": profile.traits,
+        "trait_sources": pack_sources(profile.trait_sources),
+        "stats": profile.stats,
+        "created_at": profile.created_at,
+        "identified_at": profile.identified_at,
+        "first_seen": profile.first_seen,
+        "last_seen": profile.last_seen,
+    }
+
+

@@ -1,0 +1,249 @@
+"""Runs, their schedule ticks and their log entries: what was done, when, why, with what result.
+
+A run is one tick of a schedule, one command, or for real-time and event triggers one hour of a sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, func, select, update
+
+from crmsync.model import ProfileId, RunId, RunTrigger
+from crmsync.store import bulk
+from crmsync.store.tables import links, runs, schedule_ticks, sync_log, syncs
+from crmsync.store.vault import Vault
+
+COUNTS = ("created", "updated", "unchanged", "retried", "failed")
+HOUR_WINDOWS = {RunTrigger.REALTIME, RunTrigger.EVENT, RunTrigger.HOURLY, RunTrigger.BACKFILL}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a sync and what it came to."""
+
+    id: RunId
+    sync: str
+    connection: str
+    object_type: str
+    trigger: str
+    started_at: datetime
+    last_at: datetime
+    finished_at: datetime | None
+    created: int
+    updated: int
+    unchanged: int
+    retried: int
+    failed: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One operation's result within a run."""
+
+    run: RunId
+    sync: str
+    connection: str
+    object: str
+    profile_id: ProfileId
+    crm_id: str | None
+    action: str
+    outcome: str
+    fields: dict[str, list[Any]]
+    error: dict[str, str | None] | None
+    excerpt: str
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Links that fail for one cause."""
+
+    sync: str
+    error_class: str
+    code: str
+    field: str | None
+    count: int
+    message: str
+    hint: str
+    example: ProfileId
+    dead: bool
+
+
+def window_start(trigger: RunTrigger, due: datetime) -> datetime:
+    """Return the start of the run that work due at a moment belongs to."""
+    if trigger in HOUR_WINDOWS:
+        return due.replace(minute=0, second=0, microsecond=0)
+    if trigger is RunTrigger.DAILY:
+        return due.replace(hour=0, minute=0, second=0, microsecond=0)
+    return due
+
+
+def open_run(  # noqa: PLR0913 - a run is named by all of these
+    connection: Connection,
+    sync: str,
+    name: str,
+    object_type: str,
+    trigger: RunTrigger,
+    start: datetime,
+    now: datetime,
+) -> RunId:
+    """Return the run of a sync's window, opening it where nobody has yet."""
+    row = {
+        "sync": sync,
+        "connection": name,
+        "object_type": object_type,
+        "trigger": trigger,
+        "window_start": start,
+        "started_at": now,
+        "last_at": now,
+        **dict.fromkeys(COUNTS, 0),
+        "calls": 0,
+    }
+    bulk.insert(connection, runs, [row], or_ignore=True)
+    found = connection.execute(
+        select(runs.c.id).where(
+            runs.c.sync == sync, runs.c.trigger == trigger, runs.c.window_start == start
+        )
+    ).scalar_one()
+    return RunId(found)
+
+
+def add(
+    connection: Connection, run_id: RunId, counts: Mapping[str, int], *, calls: int, now: datetime
+) -> None:
+    """Add results and API calls to a run."""
+    sums = {name: runs.c[name] + number for name, number in counts.items()}
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(**sums, calls=runs.c.calls + calls, last_at=now)
+    )
+
+
+def finish(connection: Connection, run_id: RunId, now: datetime) -> None:
+    """Say that a run has done all it was opened for."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.finished_at.is_(None))
+        .values(finished_at=now)
+    )
+
+
+def take_tick(connection: Connection, sync: str, trigger: str, tick_at: datetime) -> bool:
+    """Return whether this process is the one to run a tick; any number may ask."""
+    tick = {"sync": sync, "trigger": trigger, "tick_at": tick_at}
+    return bulk.insert(connection, schedule_ticks, [tick], or_ignore=True) == 1
+
+
+def last_tick(connection: Connection, sync: str, trigger: str) -> datetime | None:
+    """Return the latest tick that was taken."""
+    moment: datetime | None = connection.execute(
+        select(func.max(schedule_ticks.c.tick_at)).where(
+            schedule_ticks.c.sync == sync, schedule_ticks.c.trigger == trigger
+        )
+    ).scalar()
+    return moment
+
+
+def list_runs(connection: Connection, limit: int, sync: str | None = None) -> list[Run]:
+    """Return the latest runs, newest first."""
+    query = select(*(runs.c[name] for name in Run.__slots__)).order_by(runs.c.id.desc())
+    if sync is not None:
+        query = query.where(runs.c.sync == sync)
+    return [Run(*row) for row in connection.execute(query.limit(limit))]
+
+
+def get_run(connection: Connection, run_id: RunId) -> Run:
+    """Return one run; `NoResultFound` for an id that never was."""
+    query = select(*(runs.c[name] for name in Run.__slots__)).where(runs.c.id == run_id)
+    return Run(*connection.execute(query).one())
+
+
+def log_entries(
+    connection: Connection, vault: Vault, *conditions: ColumnElement[bool], limit: int | None = None
+) -> Iterator[LogEntry]:
+    """Yield log entries that meet the conditions, newest first."""
+    query = (
+        select(sync_log, runs.c.sync, runs.c.connection, runs.c.object_type)
+        .join(runs, runs.c.id == sync_log.c.run_id)
+        .where(*conditions)
+        .order_by(sync_log.c.id.desc())
+        .limit(limit)
+    )
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield _entry(vault, row)
+
+
+def failures(connection: Connection, vault: Vault) -> list[FailureGroup]:
+    """Return what fails now, grouped by cause, the most frequent first."""
+    cause = (links.c.connection, links.c.object_type, links.c.error_class, links.c.error_code,
+             links.c.error_field, links.c.state)  # fmt: skip
+    groups = connection.execute(
+        select(*cause, func.count().label("links"), func.max(links.c.id).label("example"))
+        .where(links.c.error_class.is_not(None))
+        .group_by(*cause)
+        .order_by(func.count().desc())
+    ).all()
+    return [_failure_group(connection, vault, group) for group in groups]
+
+
+def _failure_group(connection: Connection, vault: Vault, group: Any) -> FailureGroup:
+    entry = next(
+        log_entries(connection, vault, sync_log.c.link_id == group.example, limit=1), None
+    )
+    error = (entry.error if entry else None) or {}
+    sync = connection.execute(
+        select(syncs.c.name).where(
+            syncs.c.connection == group.connection, syncs.c.object_type == group.object_type
+        )
+    ).scalar()
+    profile = connection.execute(
+        select(links.c.profile_id).where(links.c.id == group.example)
+    ).scalar_one()
+    return FailureGroup(
+        sync=sync or f"{group.connection}/{group.object_type}",
+        error_class=group.error_class,
+        code=group.error_code or "",
+        field=group.error_field,
+        count=group.links,
+        message=error.get("message") or "",
+        hint=error.get("hint") or "",
+        example=profile,
+        dead=group.state == "dead",
+    )
+
+
+def _entry(vault: Vault, row: Any) -> LogEntry:
+    content = orjson.loads(vault.open(row.sealed, f"sync_log:{row.link_id}"))
+    error = None
+    if row.error_class is not None:
+        error = {
+            "class": row.error_class,
+            "code": row.error_code,
+            "field": row.error_field,
+            "message": content.get("message"),
+            "hint": content.get("hint"),
+        }
+    return LogEntry(
+        run=row.run_id,
+        sync=row.sync,
+        connection=row.connection,
+        object=row.object_type,
+        profile_id=row.profile_id,
+        crm_id=row.crm_id,
+        action=row.action,
+        outcome=row.outcome,
+        fields=content["fields"],
+        error=error,
+        excerpt=content.get("excerpt", ""),
+        attempt=row.attempt,
+        at=row.at,
+    )
+

@@ -1,0 +1,208 @@
+"""Settling: one fenced commit that records what became of claimed links.
+
+The link takes the version that was sent, the snapshot the CRM now holds and whatever is still owed;
+the sync log takes one entry per operation; the run takes the counts. A worker that lost its lease
+leaves the link's version alone and only asks for the record to be verified, since what it wrote may
+have to be repaired by the new owner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from crmsync.model import CrmId, Failure, Outcome, RunId, Value
+from crmsync.store import bulk, runs
+from crmsync.store.links import Claim, Lease, LinkState, earliest, snapshot_context
+from crmsync.store.tables import links, sync_log
+from crmsync.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claimed link."""
+
+    claim: Claim
+    run_id: RunId
+    action: str
+    outcome: Outcome
+    acked: bool = False
+    """The record now holds the desired version that was claimed."""
+    crm_id: CrmId | None = None
+    snapshot: dict[str, Value] | None = None
+    """What the record is now known to hold; None when that is what it was before."""
+    changes: dict[str, tuple[Value, Value]] = field(default_factory=dict)
+    """What was sent, old and new by CRM field."""
+    failure: Failure | None = None
+    error_class: str | None = None
+    attempts: int = 0
+    state: LinkState = LinkState.ACTIVE
+    due_at: datetime | None = None
+    """When to try again, for what is not acknowledged."""
+    verify_at: datetime | None = None
+    """When to read the record, where the outcome is not certain."""
+    create_intent_at: datetime | None = None
+
+
+def settle(
+    connection: Connection,
+    vault: Vault,
+    lease: Lease,
+    settlements: Sequence[Settlement],
+    *,
+    now: datetime,
+    verify_late_at: datetime,
+    calls: int = 0,
+) -> int:
+    """Record settlements of one lease; return how many were fenced out.
+
+    `verify_late_at` is when to verify the links that a newer owner holds by now.
+    """
+    held = _held(connection, lease, [s.claim.link_id for s in settlements])
+    mine = [s for s in settlements if s.claim.link_id in held]
+    late = [s for s in settlements if s.claim.link_id not in held]
+    bulk.update(
+        connection, links, [_settled(vault, s, held[s.claim.link_id], now) for s in mine]
+    )
+    _ask_to_verify(connection, late, verify_late_at)
+    bulk.insert(
+        connection,
+        sync_log,
+        [_entry(vault, s, now) for s in settlements if s.outcome is not Outcome.SKIPPED],
+    )
+    _count(connection, settlements, calls, now)
+    return len(late)
+
+
+def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetime) -> None:
+    """Undo a claim that nothing was sent for; what a vanished worker owed is still owed."""
+    held = _held(connection, lease, [claim.link_id for claim in lease.claims])
+    bulk.update(
+        connection,
+        links,
+        [
+            {
+                "id": claim.link_id,
+                "lease_token": None,
+                "due_at": (due := earliest(held[claim.link_id].due_at, claim.due_at)),
+                "verify_at": (
+                    verify := verify_abandoned_at if claim.abandoned else claim.verify_at
+                ),
+                "wake_at": earliest(due, verify, claim.wake_at if claim.abandoned else None),
+            }
+            for claim in lease.claims
+            if claim.link_id in held
+        ],
+    )
+
+
+def column(s: Settlement) -> str:
+    """Return the count of a run that a settlement adds to."""
+    match s.outcome:
+        case Outcome.SUCCEEDED:
+            return "created" if s.action == "create" else "updated"
+        case Outcome.SKIPPED:
+            return "unchanged"
+        case Outcome.REJECTED:
+            return "failed"
+        case Outcome.RETRY | Outcome.UNKNOWN:
+            return "retried"
+
+
+def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int, Any]:
+    rows = connection.execute(
+        select(links.c.id, links.c.desired_version, links.c.due_at, links.c.verify_at)
+        .where(links.c.lease_token == lease.token, links.c.id.in_(ids))
+        .with_for_update()
+    )
+    return {row.id: row for row in rows}
+
+
+def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, Any]:
+    claim = s.claim
+    dirty = row.desired_version > (claim.desired_version if s.acked else claim.acked_version)
+    marked_since = row.desired_version > claim.desired_version
+    # Anything non-null in the row came after the claim, which cleared what it took over.
+    due = earliest(row.due_at, s.due_at) if dirty else None
+    verify = earliest(row.verify_at, s.verify_at)
+    live = s.state is LinkState.ACTIVE or marked_since
+    return {
+        "id": claim.link_id,
+        "crm_id": s.crm_id or claim.crm_id,
+        "acked_version": claim.desired_version if s.acked else claim.acked_version,
+        "snapshot_sealed": claim.snapshot_sealed
+        if s.snapshot is None
+        else vault.seal(orjson.dumps(s.snapshot), snapshot_context(claim.link_id)),
+        "due_at": due if live else None,
+        "verify_at": verify if live else None,
+        "wake_at": earliest(due, verify) if live else None,
+        "lease_token": None,
+        "attempts": s.attempts,
+        "error_class": s.error_class,
+        "error_code": s.failure.code if s.failure else None,
+        "error_field": s.failure.field if s.failure else None,
+        "create_intent_at": s.create_intent_at,
+        "state": LinkState.ACTIVE if live else s.state,
+    }
+
+
+def _ask_to_verify(
+    connection: Connection, late: Sequence[Settlement], verify_at: datetime
+) -> None:
+    rows = connection.execute(
+        select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
+        .where(links.c.id.in_([s.claim.link_id for s in late]))
+        .with_for_update()
+    ).all() if late else []
+    bulk.update(
+        connection,
+        links,
+        [
+            {
+                "id": row.id,
+                "verify_at": verify_at,
+                "wake_at": row.wake_at if row.lease_token else earliest(row.wake_at, verify_at),
+            }
+            for row in rows
+        ],
+    )
+
+
+def _entry(vault: Vault, s: Settlement, now: datetime) -> dict[str, Any]:
+    claim, failure = s.claim, s.failure
+    content: dict[str, Any] = {"fields": s.changes}
+    if failure is not None:
+        content |= {
+            "message": failure.message, "hint": failure.hint, "excerpt": failure.excerpt
+        }
+    return {
+        "run_id": s.run_id,
+        "link_id": claim.link_id,
+        "profile_id": claim.profile_id,
+        "crm_id": s.crm_id or claim.crm_id,
+        "action": s.action,
+        "outcome": s.outcome,
+        "error_class": s.error_class,
+        "error_code": failure.code if failure else None,
+        "error_field": failure.field if failure else None,
+        "attempt": claim.attempts + 1,
+        "at": now,
+        "sealed": vault.seal(orjson.dumps(content), f"sync_log:{claim.link_id}"),
+    }
+
+
+def _count(
+    connection: Connection, settlements: Sequence[Settlement], calls: int, now: datetime
+) -> None:
+    by_run: dict[RunId, Counter[str]] = {}
+    for s in settlements:
+        by_run.setdefault(s.run_id, Counter())[column(s)] += 1
+    for run_id, counts in by_run.items():
+        runs.add(connection, run_id, counts, calls=calls, now=now)
+        calls = 0  # a batch may serve several runs; its calls are counted once

@@ -1,0 +1,181 @@
+"""What is known about connections and syncs between runs: pauses, live fields, mapping versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from crmsync.model import FieldSchema, FieldType, ObjectSchema, ProfileId
+from crmsync.store import bulk
+from crmsync.store.tables import connections, object_schemas, syncs
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A connection that nobody may call for now, and why."""
+
+    connection: str
+    until: datetime
+    cause: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """What was last done with a mapping."""
+
+    name: str
+    connection: str
+    object_type: str
+    mapping_hash: str | None
+    marking_after: ProfileId | None
+    """Where marking the links of a changed mapping goes on; None when it is done."""
+    paused_at: datetime | None
+
+
+def pause(connection: Connection, name: str, until: datetime, cause: str, message: str) -> None:
+    """Keep everybody from calling a connection until a moment; the later of two pauses holds."""
+    _ensure_connection(connection, name)
+    connection.execute(
+        update(connections)
+        .where(
+            connections.c.name == name,
+            connections.c.paused_until.is_(None) | (connections.c.paused_until < until),
+        )
+        .values(paused_until=until, cause=cause, message=message)
+    )
+
+
+def resume(connection: Connection, name: str) -> None:
+    """End a connection's pause."""
+    connection.execute(
+        update(connections)
+        .where(connections.c.name == name)
+        .values(paused_until=None, cause=None, message=None)
+    )
+
+
+def find_pause(connection: Connection, name: str, now: datetime) -> Pause | None:
+    """Return the pause a connection is in now, if it is in one."""
+    row = connection.execute(
+        select(connections).where(connections.c.name == name, connections.c.paused_until > now)
+    ).first()
+    return Pause(name, row.paused_until, row.cause or "", row.message or "") if row else None
+
+
+def find_throttle(connection: Connection, name: str) -> dict[str, object]:
+    """Return the stored state of a connection's throttle, locked for the rest of the transaction."""
+    _ensure_connection(connection, name)
+    state = connection.execute(
+        select(connections.c.throttle).where(connections.c.name == name).with_for_update()
+    ).scalar_one()
+    return state or {}
+
+
+def save_throttle(connection: Connection, name: str, state: dict[str, object]) -> None:
+    """Store the state of a connection's throttle."""
+    connection.execute(
+        update(connections).where(connections.c.name == name).values(throttle=state)
+    )
+
+
+def find_schema(
+    connection: Connection, name: str, object_type: str, newer_than: datetime
+) -> ObjectSchema | None:
+    """Return the CRM's fields as last described, unless that is too long ago."""
+    row = connection.execute(
+        select(object_schemas.c.fields).where(
+            object_schemas.c.connection == name,
+            object_schemas.c.object_type == object_type,
+            object_schemas.c.fetched_at > newer_than,
+        )
+    ).first()
+    if row is None:
+        return None
+    fields = {
+        field["name"]: FieldSchema(
+            **field
+            | {
+                "type": FieldType(field["type"]),
+                "options": tuple((value, label) for value, label in field["options"]),
+            }
+        )
+        for field in row.fields
+    }
+    return ObjectSchema(object_type, fields)
+
+
+def save_schema(connection: Connection, name: str, schema: ObjectSchema, now: datetime) -> None:
+    """Remember the CRM's fields."""
+    forget_schema(connection, name, schema.object_type)
+    row = {
+        "connection": name,
+        "object_type": schema.object_type,
+        "fields": [asdict(field) for field in schema.fields.values()],
+        "fetched_at": now,
+    }
+    bulk.insert(connection, object_schemas, [row])
+
+
+def forget_schema(connection: Connection, name: str, object_type: str) -> None:
+    """Have the CRM's fields described again before the next push."""
+    connection.execute(
+        delete(object_schemas).where(
+            object_schemas.c.connection == name, object_schemas.c.object_type == object_type
+        )
+    )
+
+
+def list_syncs(connection: Connection) -> dict[str, SyncState]:
+    """Return what is known of every sync, by name."""
+    return {row.name: SyncState(*row) for row in connection.execute(select(syncs))}
+
+
+def lock_sync(connection: Connection, name: str) -> SyncState | None:
+    """Return what is known of a sync, locked for the rest of the transaction."""
+    row = connection.execute(
+        select(syncs).where(syncs.c.name == name).with_for_update()
+    ).first()
+    return SyncState(*row) if row else None
+
+
+def start_marking(connection: Connection, state: SyncState) -> None:
+    """Record that a mapping is new or changed and its links are to be marked from the first."""
+    connection.execute(
+        delete(syncs).where(
+            (syncs.c.name == state.name)
+            | (
+                (syncs.c.connection == state.connection)
+                & (syncs.c.object_type == state.object_type)
+            )
+        )
+    )
+    bulk.insert(connection, syncs, [asdict(state)])
+
+
+def marked_up_to(connection: Connection, name: str, after: ProfileId | None) -> None:
+    """Record up to which profile the links of a changed mapping are marked; None: all."""
+    connection.execute(update(syncs).where(syncs.c.name == name).values(marking_after=after))
+
+
+def set_paused(connection: Connection, name: str, at: datetime | None) -> None:
+    """Pause a sync, or resume it with None."""
+    connection.execute(update(syncs).where(syncs.c.name == name).values(paused_at=at))
+
+
+def list_pauses(connection: Connection, now: datetime) -> Sequence[Pause]:
+    """Return every connection that is paused now."""
+    rows = connection.execute(select(connections).where(connections.c.paused_until > now))
+    return [Pause(r.name, r.paused_until, r.cause or "", r.message or "") for r in rows]
+
+
+def schema_age_limit(now: datetime, hours: float = 24.0) -> datetime:
+    """Return the moment before which a description is too old to go by."""
+    return now - timedelta(hours=hours)
+
+
+def _ensure_connection(connection: Connection, name: str) -> None:
+    bulk.insert(connection, connections, [{"name": name}], or_ignore=True)

@@ -1,0 +1,272 @@
+"""The tables, as docs/delivery.md needs them. Rows in, rows out; meaning lives in the modules beside.
+
+Times are stored as UTC: `timestamptz` on PostgreSQL, sortable text on SQLite.
+Columns named `sealed` hold ciphertext (`vault.py`), with the context said beside them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite keeps it as text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; SQLite's text form has no zone, so store UTC there."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the aware time."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a stored document."""
+    return orjson.dumps(value).decode()
+
+
+def document() -> JSON:
+    """Return the column type of a JSON document."""
+    return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def _serial() -> Column[Any]:
+    # SQLite gives row ids only to a column that is INTEGER PRIMARY KEY.
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("user_id", Text),
+    Column("email", Text),
+    Column("company_id", String(26), index=True),
+    Column("traits", document(), nullable=False),
+    Column("trait_sources", document(), nullable=False),
+    Column("stats", document(), nullable=False),
+    Column("created_at", Instant),
+    Column("identified_at", Instant),
+    Column("first_seen", Instant),
+    Column("last_seen", Instant),
+    Column("merged_into", String(26)),
+    Index("ix_profiles_user_id", "user_id"),
+    Index("ix_profiles_email", "email"),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("profile_id", String(26), nullable=False, index=True),
+)
+
+# The inbox and the history in one: `source` and `message_id` make a repeated event harmless for as
+# long as the event is kept.
+events = Table(
+    "events",
+    metadata,
+    _serial(),
+    Column("source", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("profile_id", String(26), index=True),
+    Column("type", String(8), nullable=False),
+    Column("name", Text),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # events:<source>:<message_id>
+    UniqueConstraint("source", "message_id"),
+)
+
+# One row per profile, fold and origin: which traits changed, from what to what.
+changes = Table(
+    "changes",
+    metadata,
+    _serial(),
+    Column("profile_id", String(26), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # changes:<profile_id>
+    Index("ix_changes_profile_id", "profile_id", "version"),
+)
+
+trait_names = Table(
+    "trait_names",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    _serial(),
+    Column("connection", Text, nullable=False),
+    Column("object_type", Text, nullable=False),
+    Column("profile_id", String(26), nullable=False),
+    Column("is_primary", Boolean, nullable=False),
+    Column("crm_id", Text),
+    Column("create_intent_at", Instant),
+    Column("desired_version", BigInteger, nullable=False),
+    Column("acked_version", BigInteger, nullable=False),
+    Column("snapshot_sealed", LargeBinary),  # links:<id>
+    # When the difference is due, by the earliest trigger among what changed; null: not by itself.
+    Column("due_at", Instant),
+    # When to read the record again, because a write may have been applied late.
+    Column("verify_at", Instant),
+    # The earliest moment at which anybody must look at this row: the lease's end while leased, else
+    # the earlier of due_at and verify_at. The only column by which work is found.
+    Column("wake_at", Instant),
+    Column("priority", Integer, nullable=False),
+    Column("trigger", String(8), nullable=False),
+    Column("lease_token", String(32)),
+    Column("attempts", Integer, nullable=False),
+    Column("error_class", String(16)),
+    Column("error_code", Text),
+    Column("error_field", Text),
+    Column("state", String(12), nullable=False),
+    UniqueConstraint("connection", "object_type", "crm_id"),
+    Index(
+        "uq_links_primary",
+        "connection",
+        "object_type",
+        "profile_id",
+        unique=True,
+        sqlite_where=text("is_primary"),
+        postgresql_where=text("is_primary"),
+    ),
+    Index("ix_links_profile_id", "profile_id"),
+    Index(
+        "ix_links_wake",
+        "connection",
+        "object_type",
+        "priority",
+        "wake_at",
+        sqlite_where=text("wake_at IS NOT NULL"),
+        postgresql_where=text("wake_at IS NOT NULL"),
+    ),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused_until", Instant),
+    Column("cause", Text),
+    Column("message", Text),
+    Column("credentials_hash", String(64)),
+    Column("throttle", document()),
+)
+
+object_schemas = Table(
+    "object_schemas",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object_type", Text, primary_key=True),
+    Column("fields", document(), nullable=False),
+    Column("fetched_at", Instant, nullable=False),
+)
+
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("object_type", Text, nullable=False),
+    Column("mapping_hash", String(64)),
+    # Up to which profile id a new mapping has marked its links; null when it is done.
+    Column("marking_after", String(26)),
+    Column("paused_at", Instant),
+    UniqueConstraint("connection", "object_type"),
+)
+
+schedule_ticks = Table(
+    "schedule_ticks",
+    metadata,
+    Column("sync", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("tick_at", Instant, primary_key=True),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _serial(),
+    Column("sync", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("object_type", Text, nullable=False),
+    Column("trigger", String(8), nullable=False),
+    Column("window_start", Instant, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("created", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("retried", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    UniqueConstraint("sync", "trigger", "window_start"),
+)
+
+sync_log = Table(
+    "sync_log",
+    metadata,
+    _serial(),
+    Column("run_id", BigInteger, nullable=False),
+    Column("link_id", BigInteger, nullable=False),
+    Column("profile_id", String(26), nullable=False),
+    Column("crm_id", Text),
+    Column("action", String(8), nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("error_class", String(16)),
+    Column("error_code", Text),
+    Column("error_field", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("sealed", LargeBinary),  # sync_log:<link_id>: fields, message, hint, excerpt
+    Index("ix_sync_log_run_id", "run_id"),
+    Index("ix_sync_log_profile_id", "profile_id"),
+)

@@ -1,0 +1,53 @@
+"""What the stories work with: one sync, and everything a process has built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from crmsync.connectors.base import Connector, Timing
+from crmsync.identity.rules import Rules
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.mapping.configuration import Configuration
+from crmsync.store.database import Database
+from crmsync.store.vault import Vault
+
+Ring = Callable[[str], None]
+"""Tells the workers that a connection has work; returns at once and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database, and the keys that open what is sealed in it."""
+
+    database: Database
+    vault: Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One mapping with the CRM that it writes to."""
+
+    mapping: SyncMapping
+    connector: Connector
+    timing: Timing
+    calls_in_flight: int
+    """How many requests may be under way at once."""
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Everything a process works with; built once, by `bootstrap`."""
+
+    configuration: Configuration
+    rules: Rules
+    store: Store
+    open_sync: Callable[[SyncMapping], Sync]
+    """Opens a connection on first use, so that nothing is connected before it is needed."""
+    ring: Ring
+
+    @property
+    def mappings(self) -> Mapping[str, SyncMapping]:
+        """Return the mappings by the name of their sync."""
+        return {mapping.sync: mapping for mapping in self.configuration.mappings}

@@ -1,0 +1,122 @@
+"""Sending batches, several at once, and turning whatever happens into one result per operation.
+
+Runs in a small pool of threads that only speak HTTP; the database stays with the caller's thread.
+No exception leaves `deliver`: the whole call's fate becomes the result of each of its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from crmsync.connectors.base import Connector
+from crmsync.errors import BatchRejected, ConnectionHalted, OutcomeUnknown, RetryLater
+from crmsync.model import Batch, Failure, Outcome, Result
+from crmsync.planning.batches import halves
+
+HALT_SECONDS = 900.0
+"""How long a connection that needs a person rests before one slice tries it again."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The connection is to be left alone for a while."""
+
+    seconds: float
+    cause: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A batch and what became of it."""
+
+    batch: Batch
+    results: Sequence[Result]
+    calls: int
+    rest: Rest | None = None
+
+
+def deliver(connector: Connector, batch: Batch, may_start: Callable[[], bool]) -> Delivered:
+    """Send one batch; a batch refused as a whole is halved until the record at fault is alone."""
+    if not may_start():
+        return Delivered(batch, _all(batch, Outcome.RETRY, LEASE_ENDING), 0)
+    try:
+        return Delivered(batch, connector.write(batch), 1)
+    except BatchRejected as refusal:
+        return _bisect(connector, batch, refusal, may_start)
+    except OutcomeUnknown as lost:
+        return Delivered(batch, _all(batch, Outcome.UNKNOWN, _lost(lost.user_message)), 1)
+    except RetryLater as later:
+        rest = Rest(later.retry_after_seconds, "busy", later.user_message)
+        return Delivered(batch, _all(batch, Outcome.RETRY, _later(later)), 1, rest)
+    except ConnectionHalted as halt:
+        rest = Rest(HALT_SECONDS, halt.cause, halt.user_message)
+        return Delivered(batch, _all(batch, Outcome.RETRY, _halted(halt)), 1, rest)
+    except Exception as fault:  # noqa: BLE001 - a bug in a connector must not lose what it may have sent
+        log.error("connector_fault", kind=type(fault).__name__, object_type=batch.object_type)
+        return Delivered(batch, _all(batch, Outcome.UNKNOWN, _bug(fault)), 1)
+
+
+LEASE_ENDING = Failure(
+    code="LEASE_ENDING",
+    message="not sent: too little was left of the lease to be sure of one writer",
+    hint="nothing to do: it is sent again at once",
+)
+
+
+def _bisect(
+    connector: Connector, batch: Batch, refusal: BatchRejected, may_start: Callable[[], bool]
+) -> Delivered:
+    if len(batch.operations) == 1:
+        failure = Failure(
+            code=refusal.code,
+            message=refusal.user_message,
+            hint=refusal.hint,
+            field=refusal.field,
+            excerpt=refusal.excerpt,
+        )
+        return Delivered(batch, _all(batch, Outcome.REJECTED, failure), 1)
+    first, second = (deliver(connector, half, may_start) for half in halves(batch))
+    return Delivered(
+        batch,
+        [*first.results, *second.results],
+        first.calls + second.calls + 1,
+        first.rest or second.rest,
+    )
+
+
+def _all(batch: Batch, outcome: Outcome, failure: Failure) -> list[Result]:
+    return [Result(outcome, failure=failure)] * len(batch.operations)
+
+
+def _lost(message: str) -> Failure:
+    return Failure(
+        code="ANSWER_LOST",
+        message=message,
+        hint="nothing to do: it is sent again and the record is read after the settle time",
+    )
+
+
+def _later(later: RetryLater) -> Failure:
+    return Failure(
+        code=type(later).__name__.upper(),
+        message=later.user_message,
+        hint="nothing to do: the connection rests and goes on by itself",
+    )
+
+
+def _halted(halt: ConnectionHalted) -> Failure:
+    return Failure(code=halt.cause.upper(), message=halt.user_message, hint=halt.hint)
+
+
+def _bug(fault: Exception) -> Failure:
+    return Failure(
+        code="CONNECTOR_FAULT",
+        message=f"the connector failed with {type(fault).__name__}",
+        hint="please report this; the record is looked at again after the settle time",
+    )

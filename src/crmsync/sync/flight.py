@@ -1,0 +1,225 @@
+"""Batches in the air: the thread that owns the database boards and settles, a pool speaks HTTP.
+
+Several calls are under way at once while the next slice is claimed and rendered. Results are settled
+in commits of some hundreds. A slice whose calls take long has its lease renewed; a request that would
+not end within the lease is not begun.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.model import Batch, Profile, ProfileId, RunId, RunTrigger
+from crmsync.store import links, runs, settlements
+from crmsync.store.links import Claim, Lease
+from crmsync.store.settlements import Settlement
+from crmsync.sync import outcomes
+from crmsync.sync.context import Sync
+from crmsync.sync.delivery import Delivered, Rest, deliver
+from crmsync.sync.records import Draft, Target
+
+SETTLE_AT = 500
+"""Results that are worth a commit while more are on their way."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a push came to so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """By what became of it: created, updated, unchanged, retried, failed."""
+    calls: int = 0
+    """Write calls sent."""
+    rest: Rest | None = None
+    """Why it stopped early: the connection has to be left alone."""
+    fenced: int = 0
+    """Settlements that came too late: somebody else had taken the links over."""
+
+
+Progress = Callable[[Tally], None]
+
+
+def ignore(_: Tally) -> None:
+    """Show no progress."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """What one claim leased, with all that is needed to render it."""
+
+    lease: Lease
+    profiles: Mapping[ProfileId, Profile]
+    run_ids: Mapping[tuple[RunTrigger, datetime], RunId]
+    began: float
+    """When it was claimed, in our monotonic seconds."""
+    ends_at: float
+    """When the lease ends, in our monotonic seconds; moves when it is renewed."""
+
+    @property
+    def claims(self) -> Sequence[Claim]:
+        """Return the leased links."""
+        return self.lease.claims
+
+    @staticmethod
+    def window(claim: Claim) -> tuple[RunTrigger, datetime]:
+        """Return the run window that a link's work belongs to."""
+        return claim.trigger, runs.window_start(claim.trigger, claim.wake_at)
+
+    def now(self) -> datetime:
+        """Return the present time by the database's clock."""
+        return self.lease.claimed_at + timedelta(seconds=time.monotonic() - self.began)
+
+    def run_of(self, claim: Claim) -> RunId:
+        """Return the run that a link's work belongs to."""
+        return self.run_ids[self.window(claim)]
+
+
+@dataclass(slots=True)
+class _Aboard:
+    slice_: Slice
+    drafts: Sequence[Draft]
+
+
+class Flight:
+    """All batches of one push that are in the air or landed and not yet settled."""
+
+    def __init__(self, sync: Sync, target: Target, tally: Tally, progress: Progress) -> None:
+        """Begin with nothing in the air."""
+        self._sync = sync
+        self._can_adopt = bool(target.look_by)
+        self._tally = tally
+        self._progress = progress
+        self._pool = ThreadPoolExecutor(sync.calls_in_flight, thread_name_prefix="crm")
+        self._air: dict[Future[Delivered], _Aboard] = {}
+        self._landed: list[tuple[Slice, Settlement]] = []
+        self._landed_calls = 0
+
+    def __enter__(self) -> Flight:
+        """Give the flight."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Land and settle everything: nothing that was sent is left without a record."""
+        self._land(until=0)
+        self._settle()
+        self._pool.shutdown()
+
+    def board(
+        self,
+        slice_: Slice,
+        idle: Sequence[Settlement],
+        todo: Sequence[tuple[Batch, Sequence[Draft]]],
+    ) -> None:
+        """Take on a slice; return when the pool is about to run out of calls to make."""
+        self._landed += [(slice_, settled) for settled in idle]
+        deadline = self._sync.timing.request_deadline_seconds
+        for batch, drafts in todo:
+            future = self._pool.submit(
+                deliver,
+                self._sync.connector,
+                batch,
+                lambda: time.monotonic() + deadline <= slice_.ends_at,
+            )
+            self._air[future] = _Aboard(slice_, drafts)
+        self._land(until=self._sync.calls_in_flight)
+
+    def _land(self, until: int) -> None:
+        """Wait until no more than so many batches are in the air."""
+        patience = self._sync.timing.lease_seconds / 3
+        while len(self._air) > until:
+            done, _ = wait(self._air, timeout=patience, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._take(self._air.pop(future), future.result())
+            if len(self._landed) >= SETTLE_AT:
+                self._settle()
+            self._renew_leases(patience)
+
+    def _take(self, aboard: _Aboard, delivered: Delivered) -> None:
+        now = aboard.slice_.now()
+        rest = delivered.rest
+        if rest is not None:
+            self._tally.rest = rest
+        wait_for = timedelta(seconds=rest.seconds if rest else 0.0)
+        self._landed_calls += delivered.calls
+        self._landed += [
+            (
+                aboard.slice_,
+                outcomes.settlement(
+                    d,
+                    result,
+                    delivered.batch.action,
+                    aboard.slice_.run_of(d.claim),
+                    now,
+                    self._sync.timing,
+                    retry_after=wait_for,
+                    can_adopt=self._can_adopt,
+                ),
+            )
+            for d, result in zip(aboard.drafts, delivered.results, strict=True)
+        ]
+
+    def _settle(self) -> None:
+        """Commit what has landed, fenced by each slice's lease."""
+        landed, self._landed = self._landed, []
+        calls, self._landed_calls = self._landed_calls, 0
+        if not landed:
+            return
+        by_slice: dict[str, tuple[Lease, list[Settlement]]] = {}
+        for slice_, settled in landed:
+            by_slice.setdefault(slice_.lease.token, (slice_.lease, []))[1].append(settled)
+        database, vault = self._sync.store.database, self._sync.store.vault
+        settle_time = timedelta(seconds=self._sync.timing.settle_seconds)
+
+        def work(connection: Connection) -> int:
+            now = database.now(connection)
+            late, left = 0, calls
+            for lease, group in by_slice.values():
+                late += settlements.settle(
+                    connection, vault, lease, group,
+                    now=now, verify_late_at=now + settle_time, calls=left,
+                )  # fmt: skip
+                left = 0
+            return late
+
+        fenced = database.transact(work)
+        if fenced:
+            log.warning("settled_too_late", links=fenced, connection=self._sync.mapping.connection)
+        self._tally.fenced += fenced
+        self._tally.calls += calls
+        self._tally.counts.update(settlements.column(settled) for _, settled in landed)
+        self._progress(self._tally)
+
+    def _renew_leases(self, margin: float) -> None:
+        """Renew what is in the air and near the end of its lease, as long as all of it is ours."""
+        soon = time.monotonic() + 2 * margin
+        ending = {
+            id(aboard.slice_): aboard.slice_
+            for aboard in self._air.values()
+            if aboard.slice_.ends_at < soon
+        }
+        for slice_ in ending.values():
+            self._renew(slice_)
+
+    def _renew(self, slice_: Slice) -> None:
+        database, lease_seconds = self._sync.store.database, self._sync.timing.lease_seconds
+        flying = sum(len(a.drafts) for a in self._air.values() if a.slice_ is slice_)
+        began = time.monotonic()
+        held = database.transact(
+            lambda connection: links.renew(
+                connection,
+                slice_.lease,
+                database.now(connection) + timedelta(seconds=lease_seconds),
+            )
+        )
+        if held >= flying:
+            slice_.ends_at = began + lease_seconds

@@ -1,0 +1,171 @@
+"""The one door: events become profiles, history and dirty links in a single commit.
+
+    events ─► inbox (seen before?) ─► the part of the world they are about ─► fold ─► save + mark ─► ring
+
+Called by the API, `crmsync ingest` and the demo. Once `ingest` returns, everything is durable; the
+bell is rung after the commit and may be lost without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from crmsync.identity.facts import facts
+from crmsync.identity.resolve import fold, wanted
+from crmsync.identity.rules import Note
+from crmsync.identity.state import Outcome, Touched, World
+from crmsync.mapping.render import is_addressable, triggers_for
+from crmsync.mapping.triggers import Trigger, next_due
+from crmsync.model import Event, EventType, RunTrigger
+from crmsync.store import inbox, links, profiles
+from crmsync.store.inbox import StoredChange
+from crmsync.store.links import Mark
+from crmsync.sync.context import Works
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What one call of `ingest` came to."""
+
+    taken: int = 0
+    repeated: int = 0
+    """Seen before: changed nothing."""
+    differing: list[str] = field(default_factory=list)
+    """Message ids that came again with another body: the first one stays."""
+    notes: Sequence[Note] = ()
+    marked: int = 0
+    """Links that got something to send."""
+
+
+def ingest(works: Works, events: Sequence[Event]) -> Ingested:
+    """Take events in one commit, in the order given; raises `StoreUnavailable` and takes none."""
+    report, bells = works.store.database.transact(lambda connection: _take(works, connection, events))
+    for name in bells:
+        works.ring(name)
+    return report
+
+
+def _take(
+    works: Works, connection: Connection, events: Sequence[Event]
+) -> tuple[Ingested, Collection[str]]:
+    now = works.store.database.now(connection)
+    report = Ingested()
+    fresh = _fresh(connection, events, report)
+    if not fresh:
+        return report, ()
+    world = _world(connection, fresh)
+    outcome = fold(fresh, world, works.rules)
+    _save(works, connection, fresh, outcome, now)
+    marks = _marks(works, outcome, now)
+    links.mark(connection, marks)
+    released = _release(works, connection, fresh, outcome, now)
+    report.taken, report.notes, report.marked = len(fresh), outcome.notes, len(marks)
+    return report, {mark.connection for mark in marks} | released
+
+
+def _fresh(connection: Connection, events: Sequence[Event], report: Ingested) -> list[Event]:
+    """Leave out what was taken before, in earlier calls or earlier in this one."""
+    seen = inbox.seen(connection, events)
+    fresh = []
+    for event in events:
+        key = (event.source, event.message_id)
+        before = seen.get(key)
+        if before is None:
+            seen[key] = event.body_sha256
+            fresh.append(event)
+        else:
+            report.repeated += 1
+            if before != event.body_sha256:
+                report.differing.append(event.message_id)
+    return fresh
+
+
+def _world(connection: Connection, events: Sequence[Event]) -> World:
+    identifiers = profiles.find_identifiers(connection, wanted(events))
+    found = profiles.load_for_change(connection, set(identifiers.values()))
+    return World(found, identifiers, profiles.known_trait_names(connection))
+
+
+def _save(
+    works: Works, connection: Connection, events: Sequence[Event], outcome: Outcome, now: datetime
+) -> None:
+    touched = outcome.touched.values()
+    profiles.insert(connection, [t.profile for t in touched if t.created])
+    profiles.save(connection, [t.profile for t in touched if not t.created])
+    profiles.add_identifiers(connection, outcome.new_identifiers)
+    for merge in outcome.merges:
+        profiles.merge(connection, merge.loser, merge.winner)
+        links.follow_merge(connection, merge.loser, merge.winner)
+    profiles.add_trait_names(connection, outcome.new_trait_names, now)
+    vault = works.store.vault
+    inbox.append(connection, vault, events, outcome.owners, now)
+    inbox.record_changes(connection, vault, [_history(t, now) for t in touched if t.changes])
+
+
+def _history(touched: Touched, now: datetime) -> StoredChange:
+    return StoredChange(
+        touched.profile.id,
+        touched.profile.version,
+        now,
+        {
+            c.trait: [c.old, c.new, c.source.origin, c.source.message_id]
+            for c in touched.changes
+        },
+    )
+
+
+def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
+    """Mark exactly the links whose mapping reads a fact that changed."""
+    linger = timedelta(seconds=works.configuration.timing.linger_seconds)
+    due_by: dict[Trigger, datetime | None] = {}
+    marks = []
+    for touched in outcome.touched.values():
+        if not touched.changed:
+            continue
+        known = facts(touched.profile)
+        for mapping in works.configuration.mappings:
+            if mapping.source is not touched.profile.kind:
+                continue
+            triggers = triggers_for(mapping, touched.changed)
+            if not triggers or not is_addressable(mapping, known):
+                continue
+            for trigger in triggers - due_by.keys():
+                due_by[trigger] = next_due(trigger, now, linger)
+            first = min(triggers, key=lambda trigger: due_by[trigger] or NEVER)
+            marks.append(
+                Mark(
+                    mapping.connection,
+                    mapping.object_type,
+                    touched.profile.id,
+                    due_by[first],
+                    RunTrigger(first.kind),
+                )
+            )
+    return marks
+
+
+def _release(
+    works: Works,
+    connection: Connection,
+    events: Sequence[Event],
+    outcome: Outcome,
+    now: datetime,
+) -> set[str]:
+    """Make due what waits for one of the tracked events that have just come."""
+    waiting = []
+    for event, owner in zip(events, outcome.owners, strict=True):
+        if event.type is not EventType.TRACK or owner is None:
+            continue
+        waiting += [
+            (mapping.connection, mapping.object_type, owner)
+            for mapping in works.configuration.mappings
+            if event.name in mapping.event_names
+        ]
+    links.release(connection, waiting, now)
+    return {name for name, _, _ in waiting}

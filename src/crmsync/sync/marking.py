@@ -1,0 +1,100 @@
+"""When a mapping is new or has changed: mark the links of everybody it is about, in bounded steps.
+
+Every process calls `bring_up_to_date` when it starts; the first to see a mapping's new hash marks,
+and what it leaves undone another goes on with. Backfill priority: live changes go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.identity.facts import facts
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.mapping.render import is_addressable
+from crmsync.model import Profile, ProfileId, RunTrigger
+from crmsync.store import links, profiles, state
+from crmsync.store.links import PRIORITY_BACKFILL, Mark
+from crmsync.store.state import SyncState
+from crmsync.sync.context import Works
+
+STEP = 1_000
+"""Profiles marked in one commit."""
+
+log = structlog.get_logger()
+
+
+def bring_up_to_date(works: Works, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Mark the links of every new or changed mapping; return how many links were marked."""
+    return sum(_mark_changed(works, mapping, progress) for mapping in works.configuration.mappings)
+
+
+def mark_all(works: Works, mapping: SyncMapping, progress: Callable[[int], None]) -> int:
+    """Mark everybody a mapping is about, changed or not: a backfill."""
+    works.store.database.transact(lambda connection: _begin(connection, mapping))
+    return _mark_changed(works, mapping, progress)
+
+
+def _mark_changed(works: Works, mapping: SyncMapping, progress: Callable[[int], None]) -> int:
+    database = works.store.database
+    marked = 0
+    while True:
+        step = database.transact(lambda connection: _step(connection, mapping, database.now(connection)))
+        if step is None:
+            break
+        marked += step
+        progress(step)
+    if marked:
+        log.info("mapping_marked", sync=mapping.sync, links=marked)
+        works.ring(mapping.connection)
+    return marked
+
+
+def _step(connection: Connection, mapping: SyncMapping, now: datetime) -> int | None:
+    """Mark the next thousand; None when the mapping's links are all marked."""
+    known = state.lock_sync(connection, mapping.sync)
+    if known is None or known.mapping_hash != mapping.hash:
+        _begin(connection, mapping)
+        after: ProfileId | None = ProfileId("")
+    else:
+        after = known.marking_after
+    if after is None:
+        return None
+    people = profiles.page(connection, mapping.source, after=after, limit=STEP)
+    marks = [_mark(mapping, person, now) for person in people if _concerns(mapping, person)]
+    links.mark(connection, marks)
+    last = people[-1].id if len(people) == STEP else None
+    state.marked_up_to(connection, mapping.sync, last)
+    return len(marks)
+
+
+def _begin(connection: Connection, mapping: SyncMapping) -> None:
+    state.start_marking(
+        connection,
+        SyncState(
+            name=mapping.sync,
+            connection=mapping.connection,
+            object_type=mapping.object_type,
+            mapping_hash=mapping.hash,
+            marking_after=ProfileId(""),
+            paused_at=None,
+        ),
+    )
+
+
+def _concerns(mapping: SyncMapping, person: Profile) -> bool:
+    return is_addressable(mapping, facts(person))
+
+
+def _mark(mapping: SyncMapping, person: Profile, now: datetime) -> Mark:
+    return Mark(
+        mapping.connection,
+        mapping.object_type,
+        person.id,
+        now,
+        RunTrigger.BACKFILL,
+        PRIORITY_BACKFILL,
+    )

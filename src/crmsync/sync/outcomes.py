@@ -1,0 +1,171 @@
+"""What follows from a result: acknowledged, tried again, looked at later, or set aside.
+
+The table of docs/delivery.md in code. Pure; the present time is a parameter.
+
+| result | version | next |
+|---|---|---|
+| succeeded | acknowledged | nothing; verified after the settle time if an earlier attempt was uncertain |
+| skipped | acknowledged | the same |
+| retry | stays | due again after the wait; no attempt charged |
+| unknown | stays | by key or id: sent again after a backoff and verified after the settle time; a create without a unique key: looked for after the settle time |
+| rejected | stays | dead, until a new value, mapping or replay; an existing record it names is adopted first |
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from crmsync.connectors.base import Timing
+from crmsync.model import Action, Failure, Outcome, Result, RunId, Value
+from crmsync.store.links import Claim, LinkState
+from crmsync.store.settlements import Settlement
+from crmsync.sync.records import Draft
+
+BACKOFF_FIRST_SECONDS = 1.0
+BACKOFF_LONGEST_SECONDS = 300.0
+ATTEMPTS_BEFORE_SETTING_ASIDE = 12
+"""Uncertain attempts in a row; with the backoff, about half an hour."""
+ADOPTION_ATTEMPTS = 3
+ADOPTION_WAIT = timedelta(seconds=1)
+
+
+def backoff(attempts: int) -> timedelta:
+    """Return how long to wait after so many uncertain attempts: doubling, with full jitter above half."""
+    longest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** (attempts - 1))
+    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - not a secret
+
+
+def unchanged(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
+    """Settle a link for which nothing has to be sent."""
+    if d.failure is not None:
+        return rejected(d, run, "none", d.failure)
+    return Settlement(
+        d.claim,
+        run,
+        "none",
+        Outcome.SKIPPED,
+        acked=True,
+        crm_id=d.crm_id,
+        snapshot=_snapshot(d) if d.adopted or d.claim.verify else None,
+        verify_at=_verify_after(d.claim, now, timing),
+    )
+
+
+def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its columns
+    d: Draft,
+    result: Result,
+    action: Action,
+    run: RunId,
+    now: datetime,
+    timing: Timing,
+    *,
+    retry_after: timedelta,
+    can_adopt: bool,
+) -> Settlement:
+    """Settle a link whose operation was sent, or was about to be."""
+    match result.outcome:
+        case Outcome.SUCCEEDED | Outcome.SKIPPED:
+            return Settlement(
+                d.claim,
+                run,
+                "create" if result.created else "update",
+                Outcome.SUCCEEDED,
+                acked=True,
+                crm_id=result.crm_id or d.crm_id,
+                snapshot=_snapshot(d),
+                changes=d.changes,
+                verify_at=_verify_after(d.claim, now, timing),
+            )
+        case Outcome.RETRY:
+            return _again(d, result, action, run, now + retry_after)
+        case Outcome.UNKNOWN:
+            return _uncertain(d, result, action, run, now, timing)
+        case Outcome.REJECTED:
+            if result.existing_id and can_adopt and d.claim.attempts < ADOPTION_ATTEMPTS:
+                return _again(d, result, action, run, now + ADOPTION_WAIT, charged=1)
+            failure = result.failure or Failure("REJECTED", "refused without a reason", "")
+            return rejected(d, run, str(action), failure)
+
+
+def settling(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
+    """Leave alone a record whose earlier create may still land; look for it when it cannot any more."""
+    intent = d.claim.create_intent_at or now
+    return Settlement(
+        d.claim,
+        run,
+        "none",
+        Outcome.SKIPPED,
+        error_class=None,
+        attempts=d.claim.attempts,
+        due_at=intent + timedelta(seconds=timing.settle_seconds),
+        create_intent_at=intent,
+    )
+
+
+def rejected(d: Draft, run: RunId, action: str, failure: Failure) -> Settlement:
+    """Set a link aside: this value will not pass."""
+    return Settlement(
+        d.claim,
+        run,
+        action,
+        Outcome.REJECTED,
+        changes=d.changes,
+        failure=failure,
+        error_class="rejected",
+        attempts=d.claim.attempts + 1,
+        state=LinkState.DEAD,
+    )
+
+
+def _again(  # noqa: PLR0913 - see settlement
+    d: Draft, result: Result, action: Action, run: RunId, due: datetime, *, charged: int = 0
+) -> Settlement:
+    return Settlement(
+        d.claim,
+        run,
+        str(action),
+        Outcome.RETRY,
+        changes=d.changes,
+        failure=result.failure,
+        error_class="retry",
+        attempts=d.claim.attempts + charged,
+        due_at=due,
+        verify_at=d.claim.verify_at,
+        # Surely not applied: nothing of this attempt can land; an earlier one still may.
+        create_intent_at=d.claim.create_intent_at,
+    )
+
+
+def _uncertain(  # noqa: PLR0913 - see settlement
+    d: Draft, result: Result, action: Action, run: RunId, now: datetime, timing: Timing
+) -> Settlement:
+    attempts = d.claim.attempts + 1
+    settled = now + timedelta(seconds=timing.settle_seconds)
+    unkeyed = action is Action.CREATE
+    spent = attempts >= ATTEMPTS_BEFORE_SETTING_ASIDE
+    return Settlement(
+        d.claim,
+        run,
+        str(action),
+        Outcome.UNKNOWN,
+        changes=d.changes,
+        failure=result.failure,
+        error_class="unknown",
+        attempts=attempts,
+        state=LinkState.DEAD if spent else LinkState.ACTIVE,
+        due_at=settled if unkeyed else now + backoff(attempts),
+        verify_at=settled,
+        create_intent_at=now if unkeyed else None,
+    )
+
+
+def _verify_after(claim: Claim, now: datetime, timing: Timing) -> datetime | None:
+    """Return when to look again, where a write of an earlier attempt may still land."""
+    if claim.abandoned:
+        return now + timedelta(seconds=timing.settle_seconds)
+    return None if claim.verify else claim.verify_at
+
+
+def _snapshot(d: Draft) -> dict[str, Value]:
+    return {**d.known, **d.desired}

@@ -1,0 +1,182 @@
+"""The push: claim → render → diff → batch → write → settle, for one sync, in slices.
+
+A slice of links is leased, what their records should hold is rendered and compared with what they
+hold, and the differences go out in batches, several in flight. Results are settled as they come, in
+commits that count only while the lease is ours. Called by the workers and by `crmsync push`.
+The rules it keeps are in docs/delivery.md; what a result leads to is in `outcomes.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.errors import ConnectionHalted, RetryLater
+from crmsync.model import Action, Batch, ObjectSchema, RunId
+from crmsync.planning.batches import batches
+from crmsync.store import links, profiles, runs, settlements, state
+from crmsync.sync import outcomes
+from crmsync.sync.context import Sync
+from crmsync.sync.delivery import HALT_SECONDS, Rest
+from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore
+from crmsync.sync.records import Draft, Target, draft, look, operation
+
+SLICE = 1_000
+"""Links leased at once: a handful of full batches for every CRM."""
+SCHEMA_AGE = timedelta(hours=24)
+
+log = structlog.get_logger()
+
+
+def push(
+    sync: Sync,
+    *,
+    go_on: Callable[[], bool] = lambda: True,
+    run: RunId | None = None,
+    progress: Progress = ignore,
+) -> Tally:
+    """Send what is due of one sync, slice after slice while `go_on()`, until nothing is due.
+
+    With `run`, all results belong to that run (a command); else each to the run of its trigger.
+    """
+    tally = Tally()
+    try:
+        target = Target.of(sync.mapping, sync.connector, _live_schema(sync))
+        with Flight(sync, target, tally, progress) as flight:
+            while tally.rest is None and go_on():
+                slice_ = _claim(sync, run)
+                if not slice_.claims:
+                    break
+                _fly(sync, target, slice_, flight)
+    except (RetryLater, ConnectionHalted) as trouble:
+        tally.rest = _rest(trouble)
+    if tally.rest is not None:
+        _pause(sync, tally.rest)
+    return tally
+
+
+def _claim(sync: Sync, run: RunId | None) -> Slice:
+    """Lease what is due, with the profiles as they are now and the runs it belongs to."""
+    database, vault = sync.store.database, sync.store.vault
+    mapping = sync.mapping
+    began = time.monotonic()
+
+    def work(connection: Connection) -> Slice:
+        now = database.now(connection)
+        lease = links.claim(
+            connection,
+            vault,
+            mapping.connection,
+            mapping.object_type,
+            now=now,
+            lease=timedelta(seconds=sync.timing.lease_seconds),
+            limit=SLICE,
+        )
+        people = profiles.load(connection, {claim.profile_id for claim in lease.claims})
+        firms = {p.company_id for p in people.values() if p.company_id}
+        run_ids = {
+            key: run or runs.open_run(connection, mapping.sync, mapping.connection,
+                                      mapping.object_type, *key, now)
+            for key in {Slice.window(claim) for claim in lease.claims}
+        }  # fmt: skip
+        return Slice(
+            lease=lease,
+            profiles=people | profiles.load(connection, firms),
+            run_ids=run_ids,
+            began=began,
+            ends_at=began + sync.timing.lease_seconds,
+        )
+
+    return database.transact(work)
+
+
+def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
+    """Turn a slice into batches and hand them over; give the slice back if the CRM cannot be read."""
+    drafts = draft(target, slice_.claims, slice_.profiles)
+    try:
+        look(target, drafts)
+    except (RetryLater, ConnectionHalted):
+        _give_back(sync, slice_)
+        raise
+    now = slice_.lease.claimed_at
+    idle, todo, by_link = [], [], {}
+    for d in drafts:
+        planned = None if d.failure else operation(target, d)
+        if planned is None:
+            idle.append(outcomes.unchanged(d, slice_.run_of(d.claim), now, sync.timing))
+        elif planned.action is Action.CREATE and _may_still_land(sync, d, now):
+            idle.append(outcomes.settling(d, slice_.run_of(d.claim), now, sync.timing))
+        else:
+            todo.append(planned)
+            by_link[planned.link_id] = d
+    creates = [planned.link_id for planned in todo if planned.action is Action.CREATE]
+    if creates:
+        sync.store.database.transact(
+            lambda connection: links.record_create_intents(connection, creates, now)
+        )
+    can = target.connector.capabilities
+    groups = batches(
+        target.mapping.object_type, todo, can.records_per_call, target.upsert_key
+    )
+    flight.board(slice_, idle, [(batch, _drafts_of(batch, by_link)) for batch in groups])
+
+
+def _drafts_of(batch: Batch, by_link: dict[links.LinkId, Draft]) -> Sequence[Draft]:
+    return [by_link[op.link_id] for op in batch.operations]
+
+
+def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:
+    """Whether an earlier create of an unknown outcome may still appear in the CRM."""
+    intent = d.claim.create_intent_at
+    return intent is not None and now < intent + timedelta(seconds=sync.timing.settle_seconds)
+
+
+def _give_back(sync: Sync, slice_: Slice) -> None:
+    settled = timedelta(seconds=sync.timing.settle_seconds)
+    sync.store.database.transact(
+        lambda connection: settlements.give_back(
+            connection, slice_.lease, sync.store.database.now(connection) + settled
+        )
+    )
+
+
+def _live_schema(sync: Sync) -> ObjectSchema:
+    """Return the CRM's fields: as described within the last day, else described anew."""
+    database, mapping = sync.store.database, sync.mapping
+    with database.read() as connection:
+        oldest = database.now(connection) - SCHEMA_AGE
+        known = state.find_schema(connection, mapping.connection, mapping.object_type, oldest)
+    if known is not None:
+        return known
+    fresh = sync.connector.describe(mapping.object_type)
+    database.transact(
+        lambda connection: state.save_schema(
+            connection, mapping.connection, fresh, database.now(connection)
+        )
+    )
+    return fresh
+
+
+def _rest(trouble: RetryLater | ConnectionHalted) -> Rest:
+    if isinstance(trouble, ConnectionHalted):
+        return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
+    return Rest(trouble.retry_after_seconds, "busy", trouble.user_message)
+
+
+def _pause(sync: Sync, rest: Rest) -> None:
+    """Keep every worker from calling the connection for a while."""
+    database, name = sync.store.database, sync.mapping.connection
+    log.warning("connection_rests", connection=name, cause=rest.cause, seconds=rest.seconds)
+    database.transact(
+        lambda connection: state.pause(
+            connection,
+            name,
+            database.now(connection) + timedelta(seconds=rest.seconds),
+            rest.cause,
+            rest.message,
+        )
+    )

@@ -1,0 +1,175 @@
+"""From claimed links to what their records should hold, and from there to operations.
+
+    claims ─► desired records (mapping) ─► look at the CRM where we must ─► operations, or nothing to do
+
+Reads profiles' facts and the CRM; writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from crmsync.connectors.base import Connector, Key
+from crmsync.identity.facts import facts
+from crmsync.mapping.compiled import Conflict, Mode, SyncMapping
+from crmsync.mapping.render import Desired, render
+from crmsync.model import (
+    Action,
+    CrmId,
+    Failure,
+    ObjectSchema,
+    Operation,
+    Profile,
+    ProfileId,
+    Record,
+    Value,
+)
+from crmsync.planning.changes import Change, desired_record, difference, observed
+from crmsync.store.links import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a pass writes to, and how it finds records there."""
+
+    mapping: SyncMapping
+    connector: Connector
+    schema: ObjectSchema
+    upsert_key: str | None
+    """The match field by which the CRM itself finds or makes a record, if it can."""
+    look_by: tuple[str, ...]
+    """The match fields by which we must look before a write, in order."""
+    only_if_empty: tuple[str, ...]
+    """The fields that a value of the CRM's own keeps us from writing."""
+    names: tuple[str, ...]
+    """Every field to read, where a record is read."""
+
+    @classmethod
+    def of(cls, mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> Target:
+        """Decide how records are found."""
+        key = _upsert_key(mapping, connector, schema)
+        gentle = tuple(f.name for f in mapping.fields if f.conflict is Conflict.ONLY_IF_EMPTY)
+        keys = tuple(name for name, _ in mapping.match)
+        careful = mapping.mode is not Mode.UPSERT or gentle or key is None
+        look_by = keys if careful else tuple(name for name in keys if name != key)
+        names = tuple(dict.fromkeys([*(f.name for f in mapping.fields), *keys]))
+        return cls(mapping, connector, schema, key, look_by, gentle, names)
+
+
+@dataclass(slots=True)
+class Draft:
+    """One claimed link on its way to an operation."""
+
+    claim: Claim
+    match: Mapping[str, str] = field(default_factory=dict)
+    """The match keys that render, in the order in which they are tried."""
+    desired: dict[str, Value] = field(default_factory=dict)
+    known: dict[str, Value] = field(default_factory=dict)
+    """What the record holds: the snapshot, or what was just read."""
+    crm_id: CrmId | None = None
+    changes: dict[str, Change] = field(default_factory=dict)
+    failure: Failure | None = None
+    in_scope: bool = True
+    adopted: bool = False
+    """A record was found that we had no link to."""
+
+
+def draft(
+    target: Target, claims: Sequence[Claim], profiles: Mapping[ProfileId, Profile]
+) -> list[Draft]:
+    """Render what every claimed record should hold."""
+    drafts = []
+    for claim in claims:
+        one = Draft(claim, known=claim.snapshot, crm_id=claim.crm_id)
+        profile = profiles.get(claim.profile_id)
+        if profile is None:
+            one.in_scope = False
+        else:
+            company = profiles.get(profile.company_id) if profile.company_id else None
+            _fill(one, target, render(target.mapping, facts(profile, company)))
+        drafts.append(one)
+    return drafts
+
+
+def look(target: Target, drafts: Sequence[Draft]) -> None:
+    """Read the records that must be known before they are written: once per batch of keys."""
+    _reread(target, [d for d in drafts if d.crm_id and not d.failure and _is_stale(target, d)])
+    for name in target.look_by:
+        _find(target, name, [d for d in drafts if _is_homeless(d) and name in d.match])
+
+
+def operation(target: Target, d: Draft) -> Operation | None:
+    """Return the write that closes the gap, or None where there is none to send."""
+    for name in target.only_if_empty:
+        if d.known.get(name) is not None:
+            d.desired.pop(name, None)
+    d.changes = difference(d.desired, d.known)
+    link, mode = d.claim.link_id, target.mapping.mode
+    if d.crm_id is not None:
+        if mode is Mode.INSERT or not d.changes:
+            return None
+        changed = {name: new for name, (_, new) in d.changes.items()}
+        return Operation(link, Action.UPDATE, changed, crm_id=d.crm_id)
+    if not _is_homeless(d) or mode is Mode.UPDATE:
+        return None
+    whole = {name: new for name, (_, new) in d.changes.items() if new is not None}
+    if target.upsert_key is not None and target.upsert_key in d.match:
+        return Operation(link, Action.UPSERT, whole, match_value=d.match[target.upsert_key])
+    return Operation(link, Action.CREATE, whole)
+
+
+def _fill(one: Draft, target: Target, wanted: Desired) -> None:
+    one.in_scope = wanted.in_scope
+    record = desired_record(wanted.fields, wanted.unusable, target.schema.fields)
+    if isinstance(record, Failure):
+        one.failure = record
+        return
+    one.desired = record
+    one.match = wanted.match
+    if wanted.in_scope:
+        for name, value in wanted.match.items():
+            record.setdefault(name, value)
+
+
+def _is_homeless(d: Draft) -> bool:
+    """Whether a record is still to be found or made for it."""
+    return d.crm_id is None and d.in_scope and d.failure is None and bool(d.match)
+
+
+def _is_stale(target: Target, d: Draft) -> bool:
+    """Whether the snapshot of a linked record is not enough to decide by."""
+    return d.claim.verify or any(
+        name in d.desired and name not in d.known for name in target.only_if_empty
+    )
+
+
+def _reread(target: Target, drafts: Sequence[Draft]) -> None:
+    keys = [Key(str(d.crm_id)) for d in drafts]
+    for d, record in zip(drafts, _read(target, keys), strict=True):
+        if record is not None:
+            d.known = observed(d.desired, d.known, record.fields)
+
+
+def _find(target: Target, name: str, drafts: Sequence[Draft]) -> None:
+    keys = [Key(d.match[name], name) for d in drafts]
+    for d, record in zip(drafts, _read(target, keys), strict=True):
+        if record is not None:
+            d.crm_id, d.adopted = record.crm_id, True
+            d.known = observed(d.desired, {}, record.fields)
+
+
+def _read(target: Target, keys: Sequence[Key]) -> list[Record | None]:
+    if not keys:
+        return []
+    return target.connector.read(target.mapping.object_type, keys, target.names)
+
+
+def _upsert_key(mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> str | None:
+    can = connector.capabilities
+    if Action.UPSERT not in can.records_per_call:
+        return None
+    for name, _ in mapping.match:
+        described = schema.fields.get(name)
+        if name in can.upserts_by or (described is not None and described.unique):
+            return name
+    return None

@@ -1,0 +1,129 @@
+"""Ticks: what each sync's schedule says, which ticks have been run, what comes next.
+
+Work becomes due by the links' own `due_at`; a tick opens the run that its results belong to and wakes
+the workers. Any number of processes may call `tick`: a row in `schedule_ticks` decides who runs it.
+Ticks missed while everything was down are run once, not once each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.mapping.triggers import Trigger, TriggerKind, next_ticks
+from crmsync.model import RunTrigger
+from crmsync.store import links, runs, state
+from crmsync.store.runs import Run
+from crmsync.sync.context import Works
+
+SCHEDULED = {TriggerKind.HOURLY, TriggerKind.DAILY, TriggerKind.CRON}
+LOOK_BACK = timedelta(days=2)
+"""A tick that was missed longer ago is not made up for: its work is due in the links all the same."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one sync's schedule holds."""
+
+    sync: str
+    triggers: tuple[str, ...]
+    next_runs: tuple[datetime, ...]
+    last_run: Run | None
+    paused_at: datetime | None
+    overdue_seconds: float
+    """How long the oldest work that is due has been waiting."""
+
+
+def tick(works: Works) -> int:
+    """Run the ticks that are due and that nobody has taken; return how many this process ran."""
+    database = works.store.database
+    ran = 0
+    for mapping in works.configuration.mappings:
+        for trigger in _schedules(mapping):
+            if database.transact(
+                lambda connection, m=mapping, t=trigger: _take(  # type: ignore[misc] # bound now
+                    connection, m, t, database.now(connection)
+                )
+            ):
+                ran += 1
+                works.ring(mapping.connection)
+    return ran
+
+
+def outlook(works: Works, count: int = 5) -> list[Outlook]:
+    """Return every sync's triggers, its next runs and its last one."""
+    with works.store.database.read() as connection:
+        now = works.store.database.now(connection)
+        known = state.list_syncs(connection)
+        return [
+            _outlook(connection, mapping, known.get(mapping.sync), now, count)
+            for mapping in works.configuration.mappings
+        ]
+
+
+def set_paused(works: Works, sync: str, *, paused: bool) -> None:
+    """Pause a sync, or let it go on; what becomes due meanwhile waits."""
+    database = works.store.database
+    database.transact(
+        lambda connection: state.set_paused(
+            connection, sync, database.now(connection) if paused else None
+        )
+    )
+    if not paused:
+        works.ring(works.mappings[sync].connection)
+
+
+def _schedules(mapping: SyncMapping) -> list[Trigger]:
+    triggers = set(mapping.triggers).union(*(f.triggers for f in mapping.fields))
+    return sorted((t for t in triggers if t.kind in SCHEDULED), key=str)
+
+
+def _take(connection: Connection, mapping: SyncMapping, trigger: Trigger, now: datetime) -> bool:
+    last = runs.last_tick(connection, mapping.sync, str(trigger)) or now - LOOK_BACK
+    due = _latest_tick(trigger, max(last, now - LOOK_BACK), now)
+    if due is None or not runs.take_tick(connection, mapping.sync, str(trigger), due):
+        return False
+    kind = RunTrigger(trigger.kind)
+    start = runs.window_start(kind, due)
+    runs.open_run(
+        connection, mapping.sync, mapping.connection, mapping.object_type, kind, start, now
+    )
+    log.info("tick", sync=mapping.sync, trigger=str(trigger))
+    return True
+
+
+def _latest_tick(trigger: Trigger, after: datetime, now: datetime) -> datetime | None:
+    latest = None
+    while True:
+        ticks = next_ticks(trigger, after, 1)
+        if not ticks or ticks[0] > now:
+            return latest
+        latest = after = ticks[0]
+
+
+def _outlook(
+    connection: Connection,
+    mapping: SyncMapping,
+    known: state.SyncState | None,
+    now: datetime,
+    count: int,
+) -> Outlook:
+    ticks = sorted({t for s in _schedules(mapping) for t in next_ticks(s, now, count)})
+    triggers = set(mapping.triggers).union(*(f.triggers for f in mapping.fields))
+    latest = runs.list_runs(connection, 1, mapping.sync)
+    oldest = links.next_wake(connection, mapping.connection, [mapping.object_type])
+    overdue = (now - oldest).total_seconds() if oldest is not None else 0.0
+    return Outlook(
+        sync=mapping.sync,
+        triggers=tuple(sorted(map(str, triggers))),
+        next_runs=tuple(ticks[:count]),
+        last_run=latest[0] if latest else None,
+        paused_at=known.paused_at if known else None,
+        overdue_seconds=max(0.0, overdue),
+    )

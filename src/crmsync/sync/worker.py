@@ -1,0 +1,101 @@
+"""A worker's threads: one per connection that drains it, one that keeps the schedule.
+
+Each connection's thread sleeps until its bell rings, its next link is due, or the sweep time is over,
+whichever comes first; so nothing depends on the bell, and a connection that hangs holds up no other.
+The same threads serve the embedded default and every Celery worker (as its sweep).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from crmsync.errors import StoreUnavailable
+from crmsync.sync import marking, schedule
+from crmsync.sync.context import Works
+from crmsync.sync.drain import drain, next_wake_seconds
+
+STORE_REST_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Drains every connection of a configuration until it is stopped."""
+
+    def __init__(self, works: Works) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._works = works
+        names = sorted({mapping.connection for mapping in works.configuration.mappings})
+        self._bells = {name: threading.Event() for name in names}
+        self._turns = {name: threading.Lock() for name in names}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.swept_at = time.monotonic()
+        """When a look for due work last succeeded: what liveness means for a worker."""
+
+    def start(self) -> None:
+        """Start the threads."""
+        loops: dict[str, Callable[[], None]] = {
+            f"drain-{name}": lambda name=name: self._drain_loop(name)  # type: ignore[misc] # bound now
+            for name in self._bells
+        }
+        loops["schedule"] = self._schedule_loop
+        for name, loop in loops.items():
+            thread = threading.Thread(target=loop, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, patience_seconds: float = 35.0) -> None:
+        """Finish the requests under way, settle them, and return."""
+        self._stopping.set()
+        for bell in self._bells.values():
+            bell.set()
+        give_up_at = time.monotonic() + patience_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_at - time.monotonic()))
+
+    def ring(self, name: str) -> None:
+        """Tell a connection's thread to look; an unknown name is nobody's business here."""
+        if name in self._bells:
+            self._bells[name].set()
+
+    def drain(self, name: str) -> bool:
+        """Drain a connection now, unless it is being drained; return whether more is due."""
+        turn = self._turns.get(name)
+        if turn is None or not turn.acquire(blocking=False):
+            return False
+        try:
+            return drain(self._works, name, stopping=self._stopping.is_set)
+        finally:
+            turn.release()
+
+    def _drain_loop(self, name: str) -> None:
+        while not self._stopping.is_set():
+            wait = self._once(lambda: 0.0 if self.drain(name) else self._next_look(name))
+            if self._bells[name].wait(wait):
+                self._bells[name].clear()
+
+    def _schedule_loop(self) -> None:
+        self._once(lambda: float(marking.bring_up_to_date(self._works)))
+        while not self._stopping.is_set():
+            self._once(lambda: float(schedule.tick(self._works)))
+            self._stopping.wait(self._works.configuration.timing.sweep_seconds)
+
+    def _next_look(self, name: str) -> float:
+        self.swept_at = time.monotonic()
+        return next_wake_seconds(self._works, name)
+
+    def _once(self, work: Callable[[], float]) -> float:
+        """Run one round; a database that is away, or a bug, ends the round and not the thread."""
+        try:
+            return work()
+        except StoreUnavailable as away:
+            log.warning("store_unavailable", detail=away.user_message)
+        except Exception as fault:  # noqa: BLE001 - the thread must live to try again
+            log.error("worker_fault", kind=type(fault).__name__, exc_info=fault)
+        self._stopping.wait(STORE_REST_SECONDS)
+        return STORE_REST_SECONDS

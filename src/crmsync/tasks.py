@@ -1,0 +1,132 @@
+"""Celery as the doorbell: one task, which carries a connection's name and nothing else.
+
+The work itself is in the database (`sync.drain`): a message that is lost, doubled or late costs time
+and never data. Settings are those of docs/delivery.md, measured there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import worker_init, worker_shutdown
+from kombu import Queue
+
+from crmsync.sync.worker import Worker
+
+WAKE = "crmsync.wake"
+QUEUE_PREFIX = "crmsync."
+BREAK_SECONDS = 10.0
+"""How long a broker that did not answer is not tried again; the sweep serves meanwhile."""
+
+log = structlog.get_logger()
+
+
+def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
+    """Return the Celery app, with one queue per connection."""
+    app = Celery("crmsync", broker=broker_url)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=False,  # a lost bell is found by the sweep; a redelivered one is a storm
+        task_reject_on_worker_lost=False,
+        task_publish_retry=True,
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},
+        broker_transport_options={
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "retry_on_timeout": False,
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_max": 0.5,
+            "visibility_timeout": 300,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "global_keyprefix": "crmsync:",
+        },
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_soft_shutdown_timeout=30,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        task_queues=[Queue(QUEUE_PREFIX + name) for name in names or []],
+        task_create_missing_queues=True,
+    )
+    return app
+
+
+class Doorbell:
+    """Rings workers through Celery, off the caller's thread.
+
+    Rings of one connection within the linger time become one message. A broker that is away costs
+    the caller nothing: failures are counted, and for a while it is not tried.
+    """
+
+    def __init__(self, app: Celery, linger_seconds: float) -> None:
+        """Start the thread that publishes."""
+        self._app = app
+        self._linger = linger_seconds
+        self._waiting: set[str] = set()
+        self._changed = threading.Condition()
+        self._resting_until = 0.0
+        self.failures = 0
+        threading.Thread(target=self._publish_loop, name="doorbell", daemon=True).start()
+
+    def ring(self, name: str) -> None:
+        """Ask for a message to be sent; returns at once and never raises."""
+        with self._changed:
+            self._waiting.add(name)
+            self._changed.notify()
+
+    def _publish_loop(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+            time.sleep(self._linger)  # what is rung for is due only then, and a burst is one message
+            with self._changed:
+                names, self._waiting = self._waiting, set()
+            for name in names:
+                self._publish(name)
+
+    def _publish(self, name: str) -> None:
+        if time.monotonic() < self._resting_until:
+            self.failures += 1
+            return
+        try:
+            self._app.send_task(WAKE, [name], queue=QUEUE_PREFIX + name)
+        except Exception as fault:  # noqa: BLE001 - whatever ails the broker, the sweep will find the work
+            self.failures += 1
+            self._resting_until = time.monotonic() + BREAK_SECONDS
+            log.warning("bell_not_rung", kind=type(fault).__name__, failures=self.failures)
+
+
+def serve(app: Celery, worker: Worker, ring: Callable[[str], None], arguments: list[str]) -> None:
+    """Run a Celery worker in the foreground until it is told to stop."""
+
+    @app.task(name=WAKE)
+    def wake(name: str) -> None:
+        if worker.drain(name):
+            ring(name)
+
+    @worker_init.connect(weak=False)
+    def begin(**_: Any) -> None:
+        worker.start()
+
+    @worker_shutdown.connect(weak=False)
+    def end(**_: Any) -> None:
+        worker.stop()
+
+    app.worker_main(["worker", *arguments])
