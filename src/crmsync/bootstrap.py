@@ -1,18 +1,23 @@
 """The only place where things are built and joined.
 
-`open_works` gives everything a process works with. Nothing is connected before it is used; connectors
-are imported only when their connection is opened.
+`open_works` gives everything a process works with. Nothing is connected before it is used;
+connectors are imported only when their connection is opened.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import redis
 
 from crmsync.connectors import registry
 from crmsync.connectors.base import Connection, Connector, Limit, Timing
-from crmsync.connectors.throttle import MemoryThrottle, Throttle
+from crmsync.connectors.shared_throttle import SharedThrottle
+from crmsync.connectors.throttle import RedisThrottle, Throttle
 from crmsync.errors import ConfigError
 from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
 from crmsync.identity.rules import EmailAsUserId, Rules, TraitType, Types
@@ -22,6 +27,7 @@ from crmsync.mapping.connections import ConnectionSettings
 from crmsync.settings import Settings
 from crmsync.store import profiles, schema
 from crmsync.store.database import Database
+from crmsync.store.ledgers import FileLedger, RowLedger
 from crmsync.store.vault import Vault
 from crmsync.sync.context import Ring, Store, Sync, Works
 
@@ -48,6 +54,17 @@ def open_works(
         open_sync=connections.open_sync,
         ring=ring,
     )
+
+
+def tune_collector() -> None:
+    """Set Python's garbage collector for a process that makes and drops thousands of records.
+
+    What was built at start stays, so it need not be looked through again; a slice's objects die by
+    reference count. Takes a third off the CPU time of a push (docs/performance.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def open_store(settings: Settings) -> Store:
@@ -116,7 +133,16 @@ class _Connections:
             return self._open[name]
 
     def _throttle(self, connection: Connection, limits: Sequence[Limit]) -> Throttle:
-        return MemoryThrottle(limits)
+        """Count calls where every process of this connection sees them."""
+        database, broker_url = self._store.database, self._settings.broker_url
+        if database.is_sqlite:
+            folder = Path(str(database.url.database)).parent
+            return SharedThrottle(FileLedger(folder / f"throttle-{connection.name}"), limits)
+        shared = SharedThrottle(RowLedger(database, connection.name), limits)
+        if broker_url is None or not broker_url.startswith(("redis://", "rediss://")):
+            return shared
+        client = redis.Redis.from_url(broker_url, socket_timeout=2, socket_connect_timeout=2)
+        return RedisThrottle(client, connection.name, limits, fallback=shared)
 
 
 def _connection(known: ConnectionSettings) -> Connection:

@@ -114,7 +114,7 @@ class TraitSource:
 
 @dataclass(slots=True)
 class Profile:
-    """Our unified person or company, as the store holds it. The fold of events changes it in place."""
+    """Our unified person or company, as stored; the fold of events changes it in place."""
 
     id: ProfileId
     kind: ProfileKind = ProfileKind.PERSON

@@ -1,4 +1,4 @@
-"""The environment, read once into one frozen `Settings`. What each variable means: docs/settings.md."""
+"""The environment, read once into one frozen `Settings` (docs/settings.md says what each is)."""
 
 from __future__ import annotations
 

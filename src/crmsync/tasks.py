@@ -1,7 +1,7 @@
 """Celery as the doorbell: one task, which carries a connection's name and nothing else.
 
-The work itself is in the database (`sync.drain`): a message that is lost, doubled or late costs time
-and never data. Settings are those of docs/delivery.md, measured there.
+The work itself is in the database (`sync.drain`): a message that is lost, doubled or late costs
+time and never data. Settings are those of docs/delivery.md, measured there.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown
-from kombu import Queue
 
 from crmsync.sync.worker import Worker
 
@@ -61,7 +59,7 @@ def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        task_queues=[Queue(QUEUE_PREFIX + name) for name in names or []],
+        task_queues={QUEUE_PREFIX + name: {} for name in names or []},
         task_create_missing_queues=True,
     )
     return app
@@ -95,7 +93,9 @@ class Doorbell:
             with self._changed:
                 while not self._waiting:
                     self._changed.wait()
-            time.sleep(self._linger)  # what is rung for is due only then, and a burst is one message
+            time.sleep(
+                self._linger
+            )  # what is rung for is due only then, and a burst is one message
             with self._changed:
                 names, self._waiting = self._waiting, set()
             for name in names:
@@ -116,17 +116,17 @@ class Doorbell:
 def serve(app: Celery, worker: Worker, ring: Callable[[str], None], arguments: list[str]) -> None:
     """Run a Celery worker in the foreground until it is told to stop."""
 
-    @app.task(name=WAKE)
+    @app.task(name=WAKE)  # type: ignore[untyped-decorator] # Celery publishes no types
     def wake(name: str) -> None:
         if worker.drain(name):
             ring(name)
 
-    @worker_init.connect(weak=False)
-    def begin(**_: Any) -> None:
+    @worker_init.connect(weak=False)  # type: ignore[untyped-decorator] # as above
+    def begin(**_: object) -> None:
         worker.start()
 
-    @worker_shutdown.connect(weak=False)
-    def end(**_: Any) -> None:
+    @worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator] # as above
+    def end(**_: object) -> None:
         worker.stop()
 
     app.worker_main(["worker", *arguments])

@@ -1,7 +1,7 @@
 """`POST /v1/{identify,track,page,screen,group,alias,batch}`: the tracking specification.
 
-Client libraries of Segment and RudderStack work unchanged when their host is set to ours. A 2xx means
-that every call not listed as rejected is committed to the database.
+Client libraries of Segment and RudderStack work unchanged when their host is set to ours. A 2xx
+means that every call not listed as rejected is committed to the database.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ async def single(kind: str, request: Request) -> Response:
 
 async def _take(request: Request, kind: str) -> Response:
     if not _is_authorised(request):
-        response = _problem(401, "Unauthorized", "send the write key by HTTP Basic or X-Crmsync-Key")
+        response = _problem(
+            401, "Unauthorized", "send the write key by HTTP Basic or X-Crmsync-Key"
+        )
         response.headers["WWW-Authenticate"] = 'Basic realm="crmsync"'
         return response
     declared = request.headers.get("content-length", "")
@@ -72,10 +74,7 @@ def _answer(works: Works, kind: str, body: bytes, encoding: str) -> Response:
     notes: list[Note] = []
     arrival = Arrival(SOURCE, datetime.now(UTC), works.rules)
     try:
-        content = decode_json(_unpacked(body, encoding))
-        if not isinstance(content, Mapping):
-            raise EventRejected("the body is not a JSON object")
-        read = _read(kind, content, arrival, notes)
+        read = _read(kind, decode_json(_unpacked(body, encoding)), arrival, notes)
     except EventRejected as refusal:
         return _problem(400, "Bad request", refusal.user_message)
     events = [one for one in read if isinstance(one, Event)]
@@ -89,8 +88,10 @@ def _answer(works: Works, kind: str, body: bytes, encoding: str) -> Response:
 
 
 def _read(
-    kind: str, content: Mapping[str, Any], arrival: Arrival, notes: list[Note]
+    kind: str, content: object, arrival: Arrival, notes: list[Note]
 ) -> list[Event | EventRejected]:
+    if not isinstance(content, Mapping):
+        raise EventRejected("the body is not a JSON object")
     if kind != "batch":
         return [read_call(kind, content, arrival, notes)]
     calls = content.get("batch")
@@ -99,9 +100,7 @@ def _read(
     return read_batch(content, arrival, notes)
 
 
-def _report(
-    report: Ingested, rejected: list[dict[str, Any]], notes: list[Note]
-) -> Response:
+def _report(report: Ingested, rejected: list[dict[str, Any]], notes: list[Note]) -> Response:
     content: dict[str, Any] = {
         "success": not rejected,
         "taken": report.taken,

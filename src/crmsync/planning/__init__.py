@@ -1,1 +1,1 @@
-"""Pure: what the record should say against what it says, and the fewest writes that close the gap."""
+"""Pure: what a record should say against what it says, and the fewest writes that make it so."""

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crmsync.model import Failure, FieldSchema, Fields, FieldType, Value
-from crmsync.planning.normalise import NotThatType, normalise
+from crmsync.model import Failure, Fields, FieldSchema, FieldType, Value
+from crmsync.planning.normalise import NORMALISERS, Normaliser, NotThatType
 
 Change = tuple[Value, Value]
 """What the field is known to hold, what it should hold."""
 
 
 def desired_record(
-    raw: Mapping[str, Any], unusable: Mapping[str, str], schema: Mapping[str, FieldSchema]
+    raw: Mapping[str, Any], unusable: Mapping[str, str], canonical: Mapping[str, Normaliser]
 ) -> dict[str, Value] | Failure:
     """Return every mapped field's canonical value, or why this record cannot be written.
 
-    `unusable` says of which fields no value could be made, and why. A field the CRM did not describe
-    is taken as text: the CRM has the last word on it.
+    `unusable` says of which fields no value could be made, and why; `canonical` is what
+    `normalisers` made of the fields' types.
     """
     record: dict[str, Value] = {}
     for name, reason in unusable.items():
         return _wrong_type(name, reason)
     for name, value in raw.items():
-        field = schema.get(name)
         try:
-            record[name] = normalise(field.type if field else FieldType.TEXT, value)
+            record[name] = None if value is None or value == "" else canonical[name](value)
         except NotThatType as reason:
             return _wrong_type(name, str(reason))
     return record
+
+
+def normalisers(names: Iterable[str], schema: Mapping[str, FieldSchema]) -> dict[str, Normaliser]:
+    """Return what makes each field's values canonical.
+
+    A field that the CRM did not describe is taken as text: the CRM has the last word on it.
+    """
+    return {
+        name: NORMALISERS[schema[name].type if name in schema else FieldType.TEXT] for name in names
+    }
 
 
 def difference(desired: Fields, known: Fields) -> dict[str, Change]:
     """Return what has to change; a field that is empty on both sides does not."""
     get = known.get
     return {
-        name: (before, value)
-        for name, value in desired.items()
-        if (before := get(name)) != value
+        name: (before, value) for name, value in desired.items() if (before := get(name)) != value
     }
 
 
@@ -55,12 +62,10 @@ def _wrong_type(name: str, reason: str) -> Failure:
 def observed(desired: Fields, known: Fields, found: Fields) -> dict[str, Value]:
     """Return what to take as known after reading the record.
 
-    A value that we neither want nor ever wrote belongs to somebody else: it is not ours to clear, so
-    it is not taken up.
+    A value that we neither want nor ever wrote belongs to somebody else: it is not ours to clear,
+    so it is not taken up.
     """
     return {
-        name: found.get(name)
-        if desired[name] is not None or known.get(name) is not None
-        else None
+        name: found.get(name) if desired[name] is not None or known.get(name) is not None else None
         for name in desired
     }

@@ -18,12 +18,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from crmsync.model import FieldType, Value
 
 MILLISECONDS_FROM = 1e11
-"""Numbers from here on are epoch milliseconds, below epoch seconds (the border is the year 5138)."""
+"""From here on a number is epoch milliseconds, below it epoch seconds (of the year 5138)."""
+Raw: TypeAlias = Any
+"""What a trait holds: any JSON."""
+Normaliser = Callable[[Raw], Value]
+"""Takes any value but None; raises `NotThatType`."""
 TRUE_WORDS = frozenset({"true", "yes", "y", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off"})
 
@@ -32,20 +36,22 @@ class NotThatType(ValueError):
     """The value cannot be read as the field's type; the message names the type, never the value."""
 
 
-def normalise(field_type: FieldType, raw: Any) -> Value:
+def normalise(field_type: FieldType, raw: Raw) -> Value:
     """Return the canonical value; `NotThatType` when it cannot be one of this type."""
-    if raw is None or raw == "" or raw == []:
+    if raw is None:
         return None
     return NORMALISERS[field_type](raw)
 
 
-def _text(raw: Any) -> Value:
+def _text(raw: Raw) -> Value:
     if isinstance(raw, str):
         return raw.strip() or None
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, int | float):
         return _plain_number(raw)
+    if raw == []:
+        return None
     if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
         return ", ".join(raw)
     raise NotThatType("expected text")
@@ -56,13 +62,13 @@ def _plain_number(raw: float) -> str:
     return str(number)
 
 
-def _email(raw: Any) -> Value:
+def _email(raw: Raw) -> Value:
     if not isinstance(raw, str):
         raise NotThatType("expected an e-mail address")
     return raw.strip().lower() or None
 
 
-def _number(raw: Any) -> Value:
+def _number(raw: Raw) -> Value:
     if isinstance(raw, str):
         try:
             raw = float(raw) if any(sign in raw for sign in ".eE") else int(raw)
@@ -77,7 +83,7 @@ def _number(raw: Any) -> Value:
     return int(raw)
 
 
-def _boolean(raw: Any) -> Value:
+def _boolean(raw: Raw) -> Value:
     if isinstance(raw, bool):
         return raw
     word = str(raw).strip().lower()
@@ -88,16 +94,16 @@ def _boolean(raw: Any) -> Value:
     raise NotThatType("expected yes or no")
 
 
-def _date(raw: Any) -> Value:
+def _date(raw: Raw) -> Value:
     return _moment(raw).date().isoformat()
 
 
-def _datetime(raw: Any) -> Value:
+def _datetime(raw: Raw) -> Value:
     moment = _moment(raw)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def _moment(raw: Any) -> datetime:
+def _moment(raw: Raw) -> datetime:
     try:
         if isinstance(raw, str):
             moment = datetime.fromisoformat(raw.strip())
@@ -115,14 +121,14 @@ def _moment(raw: Any) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _choices(raw: Any) -> Value:
+def _choices(raw: Raw) -> Value:
     items = raw.split(";") if isinstance(raw, str) else raw
     if not isinstance(items, list):
         raise NotThatType("expected a list of choices")
     return sorted({text for item in items if isinstance(text := _text(item), str)}) or None
 
 
-NORMALISERS: Mapping[FieldType, Callable[[Any], Value]] = {
+NORMALISERS: Mapping[FieldType, Normaliser] = {
     FieldType.TEXT: _text,
     FieldType.EMAIL: _email,
     FieldType.PHONE: _text,

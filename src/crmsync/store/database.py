@@ -1,17 +1,19 @@
 """One database, PostgreSQL or SQLite: connections, transactions that survive passing faults, time.
 
 Every transaction is short and none is open while a CRM is called. A transaction is a function, so
-that it can be run again from its start when the database restarted, two writers met or SQLite was busy.
+that it can be run again from its start when the database restarted, two writers met or SQLite was
+busy.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, TypeVar, cast
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -38,6 +40,8 @@ class Database:
         self.url = _database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql()
+        # SQLite lets one writer in and has the others poll; within a process a lock is kinder.
+        self._turn: AbstractContextManager[Any] = Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -49,7 +53,7 @@ class Database:
             raise _unavailable(error) from error
 
     def transact(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction and commit; run it again from its start after a passing fault.
+        """Run `work` in one transaction; run it again from its start after a passing fault.
 
         Raises `StoreUnavailable` when the fault did not pass in 15 seconds.
         """
@@ -60,7 +64,7 @@ class Database:
             reraise=True,
         )
         try:
-            return attempts(self._once, work)
+            return cast("T", attempts(self._once, work))
         except OperationalError as error:
             raise _unavailable(error) from error
 
@@ -80,7 +84,7 @@ class Database:
         self.engine.dispose(close=False)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.begin() as connection:
+        with self._turn, self.engine.begin() as connection:
             return work(connection)
 
     def _postgresql(self) -> Engine:
@@ -158,11 +162,10 @@ def _is_passing(error: BaseException) -> bool:
     if state is not None:
         return bool(PASSING_STATES.fullmatch(state))
     words = str(error.orig)
-    return (
-        "database is locked" in words or "connection failed" in words or "server closed" in words
-    )
+    return "database is locked" in words or "connection failed" in words or "server closed" in words
 
 
 def _unavailable(error: OperationalError) -> StoreUnavailable:
-    # The driver's text may quote the URL's host and user, never its password; the first line is enough.
+    # The driver's text may quote the URL's host and user, never its password; the first line is
+    # enough.
     return StoreUnavailable(f"the database cannot be used: {str(error.orig).splitlines()[0]}")

@@ -84,9 +84,7 @@ def append(
     bulk.insert(connection, events, rows)
 
 
-def record_changes(
-    connection: Connection, vault: Vault, rows: Sequence[StoredChange]
-) -> None:
+def record_changes(connection: Connection, vault: Vault, rows: Sequence[StoredChange]) -> None:
     """Keep what changed, so that every trait can be explained."""
     bulk.insert(
         connection,
@@ -113,17 +111,47 @@ def history(
         .order_by(events.c.at.desc(), events.c.id.desc())
         .limit(limit)
     )
+    return [_stored(vault, row) for row in rows]
+
+
+def find(connection: Connection, vault: Vault, source: str, message_id: str) -> StoredEvent | None:
+    """Return one event, unless it is no longer kept."""
+    row = connection.execute(
+        select(events).where(events.c.source == source, events.c.message_id == message_id)
+    ).first()
+    return _stored(vault, row) if row else None
+
+
+def changes_of(
+    connection: Connection, vault: Vault, profile_id: ProfileId, limit: int = 1_000
+) -> list[StoredChange]:
+    """Return what changed of a profile's traits, newest first."""
+    rows = connection.execute(
+        select(changes)
+        .where(changes.c.profile_id == profile_id)
+        .order_by(changes.c.version.desc(), changes.c.id.desc())
+        .limit(limit)
+    )
     return [
-        StoredEvent(
-            source=row.source,
-            message_id=row.message_id,
-            type=row.type,
-            name=row.name,
-            at=row.at,
-            content=orjson.loads(vault.open(row.sealed, _context(row.source, row.message_id))),
+        StoredChange(
+            row.profile_id,
+            row.version,
+            row.at,
+            orjson.loads(vault.open(row.sealed, f"changes:{row.profile_id}")),
         )
         for row in rows
     ]
+
+
+def _stored(vault: Vault, row: Any) -> StoredEvent:
+    return StoredEvent(
+        source=row.source,
+        message_id=row.message_id,
+        type=row.type,
+        name=row.name,
+        at=row.at,
+        content=orjson.loads(vault.open(row.sealed, _context(row.source, row.message_id))),
+    )
 
 
 def _content(event: Event) -> bytes:

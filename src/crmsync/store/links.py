@@ -1,9 +1,10 @@
 """Links: which CRM record a profile is, what it should and does hold, and who works on it.
 
-The table is the queue. `mark` says that something a mapping reads has changed; `claim` leases what is
-due; `settle` (in `settlements.py`) records what became of it. The state machine and its rules are in
-docs/delivery.md; the column that drives it is `wake_at`, the earliest moment at which anybody must
-look at the row: the end of the lease while it is leased, else the earlier of `due_at` and `verify_at`.
+The table is the queue. `mark` says that something a mapping reads has changed; `claim` leases what
+is due; `settle` (in `settlements.py`) records what became of it. The state machine and its rules
+are in docs/delivery.md; the column that drives it is `wake_at`, the earliest moment at which
+anybody must look at the row: the end of the lease while it is leased, else the earlier of `due_at`
+and `verify_at`.
 """
 
 from __future__ import annotations
@@ -83,10 +84,20 @@ class Claim:
 class Lease:
     """What one claim took: nobody else works on these links until the lease ends."""
 
+    connection: str
+    object_type: str
     token: str
-    until: datetime
     claimed_at: datetime
     claims: Sequence[Claim]
+
+
+CLAIMED = tuple(
+    links.c[name]
+    for name in (
+        "id", "profile_id", "crm_id", "desired_version", "acked_version", "snapshot_sealed",
+        "trigger", "wake_at", "due_at", "verify_at", "attempts", "lease_token", "create_intent_at",
+    )
+)  # fmt: skip
 
 
 def mark(connection: Connection, marks: Sequence[Mark]) -> None:
@@ -153,7 +164,7 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
 ) -> Lease:
     """Lease up to `limit` links that need attention, the most urgent first."""
     rows = connection.execute(
-        select(links)
+        select(*CLAIMED)
         .where(
             links.c.connection == name,
             links.c.object_type == object_type,
@@ -164,15 +175,12 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
         .with_for_update(skip_locked=True)
     ).all()
     token, until = secrets.token_hex(16), now + lease
-    bulk.update(
-        connection,
-        links,
-        [
-            {"id": r.id, "lease_token": token, "wake_at": until, "due_at": None, "verify_at": None}
-            for r in rows
-        ],
+    connection.execute(
+        update(links)
+        .where(links.c.id.in_([row.id for row in rows]))
+        .values(lease_token=token, wake_at=until, due_at=None, verify_at=None)
     )
-    return Lease(token, until, now, [_claim(vault, row, now) for row in rows])
+    return Lease(name, object_type, token, now, [_claim(vault, row, now) for row in rows])
 
 
 def renew(connection: Connection, lease: Lease, until: datetime) -> int:
@@ -188,9 +196,7 @@ def record_create_intents(connection: Connection, ids: Sequence[LinkId], now: da
     bulk.update(connection, links, [{"id": link, "create_intent_at": now} for link in ids])
 
 
-def next_wake(
-    connection: Connection, name: str, object_types: Collection[str]
-) -> datetime | None:
+def next_wake(connection: Connection, name: str, object_types: Collection[str]) -> datetime | None:
     """Return when the next link of these object types needs attention."""
     return earliest(
         *(
@@ -208,8 +214,23 @@ def next_wake(
     )
 
 
-def follow_merge(connection: Connection, loser: ProfileId, winner: ProfileId) -> None:
-    """Give a merged profile's links to the winner.
+def next_due(connection: Connection, name: str, object_type: str) -> datetime | None:
+    """Return when the next difference of a sync is due that nobody works on: not verifications."""
+    moment: datetime | None = connection.execute(
+        select(func.min(links.c.due_at)).where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            links.c.wake_at.is_not(None),
+            links.c.lease_token.is_(None),
+        )
+    ).scalar()
+    return moment
+
+
+def follow_merge(
+    connection: Connection, loser: ProfileId, winner: ProfileId, now: datetime
+) -> None:
+    """Give a merged profile's links to the winner, to be written with the winner's id.
 
     Where both have a record in the same CRM, the winner keeps its own and the other link waits for
     a person: one of the two records is a duplicate.
@@ -220,14 +241,18 @@ def follow_merge(connection: Connection, loser: ProfileId, winner: ProfileId) ->
         if rival is not None and row.crm_id and not _may_have_a_record(rival):
             connection.execute(delete(links).where(links.c.id == rival.id))
             rival = None
+        change: dict[str, Any] = {"profile_id": winner}
         if rival is None:
-            change = {"profile_id": winner}
+            change |= {
+                "desired_version": row.desired_version + 1,
+                "due_at": now,
+                "wake_at": row.wake_at if row.lease_token else now,
+            }
         elif not _may_have_a_record(row):
             connection.execute(delete(links).where(links.c.id == row.id))
             continue
         else:
-            change = {
-                "profile_id": winner,
+            change |= {
                 "is_primary": False,
                 "state": LinkState.CONFLICT,
                 "error_class": "conflict",

@@ -1,4 +1,4 @@
-"""Profiles and what names them: loading the part of the world a fold needs, and saving its outcome."""
+"""Profiles and what names them: loading what a fold needs to know, and saving its outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from crmsync.identity.sources import pack_sources, unpack_sources
-from crmsync.model import Identifier, IdentifierKind, Profile, ProfileId, ProfileKind
+from crmsync.model import (
+    Identifier,
+    IdentifierKind,
+    Profile,
+    ProfileId,
+    ProfileKind,
+    TraitSource,
+)
 from crmsync.store import bulk
 from crmsync.store.tables import events, identifiers, profiles, trait_names
 
@@ -50,9 +57,30 @@ def identifiers_of(connection: Connection, profile_id: ProfileId) -> list[Identi
     return [Identifier(IdentifierKind(kind), value) for kind, value in rows]
 
 
-def load(
+def identifiers_of_each(
     connection: Connection, ids: Collection[ProfileId]
-) -> dict[ProfileId, Profile]:
+) -> dict[ProfileId, list[Identifier]]:
+    """Return everything that names each of these profiles."""
+    found: dict[ProfileId, list[Identifier]] = {}
+    rows = connection.execute(
+        select(identifiers.c.profile_id, identifiers.c.kind, identifiers.c.value)
+        .where(identifiers.c.profile_id.in_(ids))
+        .order_by(identifiers.c.kind, identifiers.c.value)
+    )
+    for holder, kind, value in rows:
+        found.setdefault(holder, []).append(Identifier(IdentifierKind(kind), value))
+    return found
+
+
+def sources_of(connection: Connection, profile_id: ProfileId) -> dict[str, TraitSource]:
+    """Return where each trait of a profile came from."""
+    packed = connection.execute(
+        select(profiles.c.trait_sources).where(profiles.c.id == profile_id)
+    ).scalar()
+    return unpack_sources(packed) if packed else {}
+
+
+def load(connection: Connection, ids: Collection[ProfileId]) -> dict[ProfileId, Profile]:
     """Return the profiles that exist, to be read: without the sources of their traits."""
     if not ids:
         return {}
@@ -60,10 +88,8 @@ def load(
     return {row.id: _profile(row) for row in connection.execute(query)}
 
 
-def load_for_change(
-    connection: Connection, ids: Collection[ProfileId]
-) -> dict[ProfileId, Profile]:
-    """Return the profiles that exist, whole, and locked in one order so that writers do not cross."""
+def load_for_change(connection: Connection, ids: Collection[ProfileId]) -> dict[ProfileId, Profile]:
+    """Return the profiles that exist, whole, and locked in one order: writers do not cross."""
     if not ids:
         return {}
     query = (
@@ -148,10 +174,33 @@ def count(connection: Connection, kind: ProfileKind) -> int:
     return connection.execute(query).scalar_one()
 
 
+def search(
+    connection: Connection, kind: ProfileKind, words: str, *, after: str = "", limit: int = 500
+) -> list[Profile]:
+    """Return profiles whose e-mail or user id holds the words or whose id begins so, as `page` does."""
+    text = words.strip()
+    query = (
+        select(*COLUMNS)
+        .where(
+            profiles.c.kind == kind,
+            profiles.c.id > after,
+            profiles.c.merged_into.is_(None),
+            or_(
+                profiles.c.email.contains(text.lower(), autoescape=True),
+                profiles.c.user_id.contains(text, autoescape=True),
+                profiles.c.id.startswith(text.lower(), autoescape=True),
+            ),
+        )
+        .order_by(profiles.c.id)
+        .limit(limit)
+    )
+    return [_profile(row) for row in connection.execute(query)]
+
+
 def page(
     connection: Connection, kind: ProfileKind, *, after: str = "", limit: int = 500
 ) -> list[Profile]:
-    """Return profiles in order of id, after one, so that a million can be walked in bounded memory."""
+    """Return profiles in order of id, after one: a million can be walked in bounded memory."""
     query = (
         select(*COLUMNS)
         .where(profiles.c.kind == kind, profiles.c.id > after, profiles.c.merged_into.is_(None))
@@ -194,5 +243,3 @@ def _row(profile: Profile) -> dict[str, Any]:
         "first_seen": profile.first_seen,
         "last_seen": profile.last_seen,
     }
-
-

@@ -1,11 +1,12 @@
 """Runs, their schedule ticks and their log entries: what was done, when, why, with what result.
 
-A run is one tick of a schedule, one command, or for real-time and event triggers one hour of a sync.
+A run is one tick of a schedule, one command, or for real-time and event triggers one hour of a
+sync.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,7 +86,7 @@ def window_start(trigger: RunTrigger, due: datetime) -> datetime:
     return due
 
 
-def open_run(  # noqa: PLR0913 - a run is named by all of these
+def open_run(  # noqa: PLR0913, PLR0917 - a run is named by all of these
     connection: Connection,
     sync: str,
     name: str,
@@ -181,6 +182,29 @@ def log_entries(
         yield _entry(vault, row)
 
 
+def find_entries(  # noqa: PLR0913 - each is one question a person may ask
+    connection: Connection,
+    vault: Vault,
+    *,
+    failed: bool = False,
+    profile_id: ProfileId | None = None,
+    run_id: RunId | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> Iterator[LogEntry]:
+    """Yield the log entries that are asked for, newest first; everything left out matches all."""
+    conditions: list[ColumnElement[bool]] = []
+    if failed:
+        conditions.append(sync_log.c.error_class.is_not(None))
+    if profile_id is not None:
+        conditions.append(sync_log.c.profile_id == profile_id)
+    if run_id is not None:
+        conditions.append(sync_log.c.run_id == run_id)
+    if since is not None:
+        conditions.append(sync_log.c.at >= since)
+    return log_entries(connection, vault, *conditions, limit=limit)
+
+
 def failures(connection: Connection, vault: Vault) -> list[FailureGroup]:
     """Return what fails now, grouped by cause, the most frequent first."""
     cause = (links.c.connection, links.c.object_type, links.c.error_class, links.c.error_code,
@@ -195,9 +219,7 @@ def failures(connection: Connection, vault: Vault) -> list[FailureGroup]:
 
 
 def _failure_group(connection: Connection, vault: Vault, group: Any) -> FailureGroup:
-    entry = next(
-        log_entries(connection, vault, sync_log.c.link_id == group.example, limit=1), None
-    )
+    entry = next(log_entries(connection, vault, sync_log.c.link_id == group.example, limit=1), None)
     error = (entry.error if entry else None) or {}
     sync = connection.execute(
         select(syncs.c.name).where(
@@ -246,4 +268,3 @@ def _entry(vault: Vault, row: Any) -> LogEntry:
         attempt=row.attempt,
         at=row.at,
     )
-

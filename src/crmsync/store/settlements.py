@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -50,7 +50,17 @@ class Settlement:
     create_intent_at: datetime | None = None
 
 
-def settle(
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a commit of settlements came to."""
+
+    counts: Counter[str]
+    """By the count of the run that each adds to."""
+    fenced: int
+    """How many came too late: somebody else has taken the links over."""
+
+
+def settle(  # noqa: PLR0913 - one commit; each is a part of it
     connection: Connection,
     vault: Vault,
     lease: Lease,
@@ -59,25 +69,26 @@ def settle(
     now: datetime,
     verify_late_at: datetime,
     calls: int = 0,
-) -> int:
-    """Record settlements of one lease; return how many were fenced out.
+) -> Settled:
+    """Record settlements of one lease and return what they came to.
 
     `verify_late_at` is when to verify the links that a newer owner holds by now.
     """
     held = _held(connection, lease, [s.claim.link_id for s in settlements])
-    mine = [s for s in settlements if s.claim.link_id in held]
-    late = [s for s in settlements if s.claim.link_id not in held]
-    bulk.update(
-        connection, links, [_settled(vault, s, held[s.claim.link_id], now) for s in mine]
+    mine = _one_link_per_record(
+        connection, lease, [s for s in settlements if s.claim.link_id in held]
     )
+    late = [s for s in settlements if s.claim.link_id not in held]
+    done = [*mine, *late]
+    bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id]) for s in mine])
     _ask_to_verify(connection, late, verify_late_at)
     bulk.insert(
         connection,
         sync_log,
-        [_entry(vault, s, now) for s in settlements if s.outcome is not Outcome.SKIPPED],
+        [_entry(vault, s, now) for s in done if s.outcome is not Outcome.SKIPPED],
     )
-    _count(connection, settlements, calls, now)
-    return len(late)
+    _count(connection, done, calls, now)
+    return Settled(Counter(map(_column, done)), len(late))
 
 
 def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetime) -> None:
@@ -102,36 +113,74 @@ def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetim
     )
 
 
-def column(s: Settlement) -> str:
-    """Return the count of a run that a settlement adds to."""
-    match s.outcome:
-        case Outcome.SUCCEEDED:
-            return "created" if s.action == "create" else "updated"
-        case Outcome.SKIPPED:
-            return "unchanged"
-        case Outcome.REJECTED:
-            return "failed"
-        case Outcome.RETRY | Outcome.UNKNOWN:
-            return "retried"
-
-
 def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int, Any]:
     rows = connection.execute(
-        select(links.c.id, links.c.desired_version, links.c.due_at, links.c.verify_at)
+        select(
+            links.c.id,
+            links.c.desired_version,
+            links.c.due_at,
+            links.c.verify_at,
+            links.c.state,
+        )
         .where(links.c.lease_token == lease.token, links.c.id.in_(ids))
         .with_for_update()
     )
     return {row.id: row for row in rows}
 
 
-def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, Any]:
+def _one_link_per_record(
+    connection: Connection, lease: Lease, settlements: Sequence[Settlement]
+) -> list[Settlement]:
+    """Keep two profiles from holding one record: the later one waits for a person's decision."""
+    found = [s.crm_id for s in settlements if s.crm_id and s.crm_id != s.claim.crm_id]
+    if not found:
+        return list(settlements)
+    taken = set(
+        connection.execute(
+            select(links.c.crm_id).where(
+                links.c.connection == lease.connection,
+                links.c.object_type == lease.object_type,
+                links.c.crm_id.in_(found),
+            )
+        ).scalars()
+    )
+    kept = []
+    for s in settlements:
+        is_new = s.crm_id is not None and s.crm_id != s.claim.crm_id
+        kept.append(_conflict(s) if is_new and s.crm_id in taken else s)
+        if is_new and s.crm_id is not None:
+            taken.add(s.crm_id)
+    return kept
+
+
+def _conflict(s: Settlement) -> Settlement:
+    return replace(
+        s,
+        outcome=Outcome.REJECTED,
+        acked=False,
+        crm_id=None,
+        snapshot=None,
+        error_class="conflict",
+        failure=Failure(
+            code="RECORD_TAKEN",
+            message=f"record {s.crm_id} already belongs to another profile",
+            hint="two profiles meet in one CRM record: they are one person, or share a match key. "
+            "Send an alias or an identify with both ids, or correct the key, then replay",
+        ),
+        state=LinkState.CONFLICT,
+    )
+
+
+def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
     claim = s.claim
     dirty = row.desired_version > (claim.desired_version if s.acked else claim.acked_version)
     marked_since = row.desired_version > claim.desired_version
     # Anything non-null in the row came after the claim, which cleared what it took over.
     due = earliest(row.due_at, s.due_at) if dirty else None
     verify = earliest(row.verify_at, s.verify_at)
-    live = s.state is LinkState.ACTIVE or marked_since
+    # Somebody may have taken it out of service while it was under way.
+    state = LinkState(row.state) if row.state != LinkState.ACTIVE else s.state
+    live = state is LinkState.ACTIVE or (state is LinkState.DEAD and marked_since)
     return {
         "id": claim.link_id,
         "crm_id": s.crm_id or claim.crm_id,
@@ -148,18 +197,20 @@ def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, 
         "error_code": s.failure.code if s.failure else None,
         "error_field": s.failure.field if s.failure else None,
         "create_intent_at": s.create_intent_at,
-        "state": LinkState.ACTIVE if live else s.state,
+        "state": LinkState.ACTIVE if live else state,
     }
 
 
-def _ask_to_verify(
-    connection: Connection, late: Sequence[Settlement], verify_at: datetime
-) -> None:
-    rows = connection.execute(
-        select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
-        .where(links.c.id.in_([s.claim.link_id for s in late]))
-        .with_for_update()
-    ).all() if late else []
+def _ask_to_verify(connection: Connection, late: Sequence[Settlement], verify_at: datetime) -> None:
+    rows = (
+        connection.execute(
+            select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
+            .where(links.c.id.in_([s.claim.link_id for s in late]))
+            .with_for_update()
+        ).all()
+        if late
+        else []
+    )
     bulk.update(
         connection,
         links,
@@ -178,9 +229,7 @@ def _entry(vault: Vault, s: Settlement, now: datetime) -> dict[str, Any]:
     claim, failure = s.claim, s.failure
     content: dict[str, Any] = {"fields": s.changes}
     if failure is not None:
-        content |= {
-            "message": failure.message, "hint": failure.hint, "excerpt": failure.excerpt
-        }
+        content |= {"message": failure.message, "hint": failure.hint, "excerpt": failure.excerpt}
     return {
         "run_id": s.run_id,
         "link_id": claim.link_id,
@@ -202,7 +251,19 @@ def _count(
 ) -> None:
     by_run: dict[RunId, Counter[str]] = {}
     for s in settlements:
-        by_run.setdefault(s.run_id, Counter())[column(s)] += 1
+        by_run.setdefault(s.run_id, Counter())[_column(s)] += 1
     for run_id, counts in by_run.items():
         runs.add(connection, run_id, counts, calls=calls, now=now)
         calls = 0  # a batch may serve several runs; its calls are counted once
+
+
+def _column(s: Settlement) -> str:
+    match s.outcome:
+        case Outcome.SUCCEEDED:
+            return "created" if s.action == "create" else "updated"
+        case Outcome.SKIPPED:
+            return "unchanged"
+        case Outcome.REJECTED:
+            return "failed"
+        case Outcome.RETRY | Outcome.UNKNOWN:
+            return "retried"

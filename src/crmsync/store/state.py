@@ -67,7 +67,7 @@ def find_pause(connection: Connection, name: str, now: datetime) -> Pause | None
 
 
 def find_throttle(connection: Connection, name: str) -> dict[str, object]:
-    """Return the stored state of a connection's throttle, locked for the rest of the transaction."""
+    """Return the stored state of a connection's throttle, locked until the transaction ends."""
     _ensure_connection(connection, name)
     state = connection.execute(
         select(connections.c.throttle).where(connections.c.name == name).with_for_update()
@@ -77,9 +77,7 @@ def find_throttle(connection: Connection, name: str) -> dict[str, object]:
 
 def save_throttle(connection: Connection, name: str, state: dict[str, object]) -> None:
     """Store the state of a connection's throttle."""
-    connection.execute(
-        update(connections).where(connections.c.name == name).values(throttle=state)
-    )
+    connection.execute(update(connections).where(connections.c.name == name).values(throttle=state))
 
 
 def find_schema(
@@ -136,9 +134,7 @@ def list_syncs(connection: Connection) -> dict[str, SyncState]:
 
 def lock_sync(connection: Connection, name: str) -> SyncState | None:
     """Return what is known of a sync, locked for the rest of the transaction."""
-    row = connection.execute(
-        select(syncs).where(syncs.c.name == name).with_for_update()
-    ).first()
+    row = connection.execute(select(syncs).where(syncs.c.name == name).with_for_update()).first()
     return SyncState(*row) if row else None
 
 

@@ -1,4 +1,4 @@
-"""The tables, as docs/delivery.md needs them. Rows in, rows out; meaning lives in the modules beside.
+"""The tables, as docs/reliability.md needs them; their meaning lives in the modules beside.
 
 Times are stored as UTC: `timestamptz` on PostgreSQL, sortable text on SQLite.
 Columns named `sealed` hold ciphertext (`vault.py`), with the context said beside them.
@@ -43,7 +43,7 @@ class Instant(TypeDecorator[datetime]):
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Return the aware time."""
         if value is None or value.tzinfo is not None:
             return value

@@ -2,7 +2,8 @@
 
 AES-256-GCM-SIV from the `cryptography` package: authenticated, safe with random nonces at our
 volumes, and bound to its place by a context, so that a ciphertext moved to another row does not
-open (docs/adr/0007). The first key seals; every key opens, so keys rotate by putting a new one first.
+open (docs/adr/0007). The first key seals; every key opens, so keys rotate by putting a new one
+first.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The stories, each told top to bottom: an event comes in, what is due goes out, a schedule ticks."""
+"""The stories, each told top to bottom: events come in, what is due goes out, schedules tick."""

@@ -1,7 +1,7 @@
 """What a worker does when the bell rings, or when it looks around by itself.
 
-`drain` pushes everything due of one connection, in a bounded slice of time. Nothing here depends on a
-broker: a lost bell costs at most one sweep.
+`drain` pushes everything due of one connection, in a bounded slice of time. Nothing here depends on
+a broker: a lost bell costs at most one sweep.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from crmsync.sync.context import Works
 from crmsync.sync.push import push
 
 SLICE_SECONDS = 30.0
-"""After so long a drain stops and asks to be called again, so that every connection gets its turn."""
+"""After so long a drain stops and asks to be called again: every connection gets its turn."""
 
 
 def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -30,7 +30,7 @@ def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False)
 
 
 def next_wake_seconds(works: Works, name: str) -> float:
-    """Return how long it is until a connection has work and may be called, at most the sweep time."""
+    """Return how long until a connection has work and may be called; at most the sweep time."""
     sweep = works.configuration.timing.sweep_seconds
     object_types = [mapping.object_type for mapping in _active(works, name)]
     with works.store.database.read() as connection:
@@ -52,6 +52,5 @@ def _active(works: Works, name: str) -> list[SyncMapping]:
     return [
         mapping
         for mapping in works.configuration.mappings
-        if mapping.connection == name
-        and not ((kept := known.get(mapping.sync)) and kept.paused_at)
+        if mapping.connection == name and not ((kept := known.get(mapping.sync)) and kept.paused_at)
     ]

@@ -1,8 +1,8 @@
 """Batches in the air: the thread that owns the database boards and settles, a pool speaks HTTP.
 
-Several calls are under way at once while the next slice is claimed and rendered. Results are settled
-in commits of some hundreds. A slice whose calls take long has its lease renewed; a request that would
-not end within the lease is not begun.
+Several calls are under way at once while the next slice is claimed and rendered. Results are
+settled in commits of some hundreds. A slice whose calls take long has its lease renewed; a request
+that would not end within the lease is not begun.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self
 
-import structlog
 from sqlalchemy import Connection
 
 from crmsync.model import Batch, Profile, ProfileId, RunId, RunTrigger
 from crmsync.store import links, runs, settlements
 from crmsync.store.links import Claim, Lease
-from crmsync.store.settlements import Settlement
+from crmsync.store.settlements import Settled, Settlement
 from crmsync.sync import outcomes
 from crmsync.sync.context import Sync
 from crmsync.sync.delivery import Delivered, Rest, deliver
@@ -28,8 +28,6 @@ from crmsync.sync.records import Draft, Target
 
 SETTLE_AT = 500
 """Results that are worth a commit while more are on their way."""
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -104,15 +102,17 @@ class Flight:
         self._landed: list[tuple[Slice, Settlement]] = []
         self._landed_calls = 0
 
-    def __enter__(self) -> Flight:
+    def __enter__(self) -> Self:
         """Give the flight."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Land and settle everything: nothing that was sent is left without a record."""
-        self._land(until=0)
-        self._settle()
-        self._pool.shutdown()
+        try:
+            self._land(until=0)
+            self._settle()
+        finally:
+            self._pool.shutdown()
 
     def board(
         self,
@@ -180,23 +180,26 @@ class Flight:
         database, vault = self._sync.store.database, self._sync.store.vault
         settle_time = timedelta(seconds=self._sync.timing.settle_seconds)
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> list[Settled]:
             now = database.now(connection)
-            late, left = 0, calls
-            for lease, group in by_slice.values():
-                late += settlements.settle(
-                    connection, vault, lease, group,
-                    now=now, verify_late_at=now + settle_time, calls=left,
-                )  # fmt: skip
-                left = 0
-            return late
+            first = next(iter(by_slice))
+            return [
+                settlements.settle(
+                    connection,
+                    vault,
+                    lease,
+                    group,
+                    now=now,
+                    verify_late_at=now + settle_time,
+                    calls=calls if token == first else 0,
+                )
+                for token, (lease, group) in by_slice.items()
+            ]
 
-        fenced = database.transact(work)
-        if fenced:
-            log.warning("settled_too_late", links=fenced, connection=self._sync.mapping.connection)
-        self._tally.fenced += fenced
+        for done in database.transact(work):
+            self._tally.counts += done.counts
+            self._tally.fenced += done.fenced
         self._tally.calls += calls
-        self._tally.counts.update(settlements.column(settled) for _, settled in landed)
         self._progress(self._tally)
 
     def _renew_leases(self, margin: float) -> None:

@@ -1,6 +1,7 @@
 """The one door: events become profiles, history and dirty links in a single commit.
 
-    events ─► inbox (seen before?) ─► the part of the world they are about ─► fold ─► save + mark ─► ring
+    events ─► inbox (seen before?) ─► the part of the world they are about ─► fold ─► save + mark ─►
+    ring
 
 Called by the API, `crmsync ingest` and the demo. Once `ingest` returns, everything is durable; the
 bell is rung after the commit and may be lost without harm.
@@ -45,7 +46,9 @@ class Ingested:
 
 def ingest(works: Works, events: Sequence[Event]) -> Ingested:
     """Take events in one commit, in the order given; raises `StoreUnavailable` and takes none."""
-    report, bells = works.store.database.transact(lambda connection: _take(works, connection, events))
+    report, bells = works.store.database.transact(
+        lambda connection: _take(works, connection, events)
+    )
     for name in bells:
         works.ring(name)
     return report
@@ -101,7 +104,7 @@ def _save(
     profiles.add_identifiers(connection, outcome.new_identifiers)
     for merge in outcome.merges:
         profiles.merge(connection, merge.loser, merge.winner)
-        links.follow_merge(connection, merge.loser, merge.winner)
+        links.follow_merge(connection, merge.loser, merge.winner, now)
     profiles.add_trait_names(connection, outcome.new_trait_names, now)
     vault = works.store.vault
     inbox.append(connection, vault, events, outcome.owners, now)
@@ -113,10 +116,7 @@ def _history(touched: Touched, now: datetime) -> StoredChange:
         touched.profile.id,
         touched.profile.version,
         now,
-        {
-            c.trait: [c.old, c.new, c.source.origin, c.source.message_id]
-            for c in touched.changes
-        },
+        {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
     )
 
 

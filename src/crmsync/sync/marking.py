@@ -42,7 +42,9 @@ def _mark_changed(works: Works, mapping: SyncMapping, progress: Callable[[int], 
     database = works.store.database
     marked = 0
     while True:
-        step = database.transact(lambda connection: _step(connection, mapping, database.now(connection)))
+        step = database.transact(
+            lambda connection: _step(connection, mapping, database.now(connection))
+        )
         if step is None:
             break
         marked += step

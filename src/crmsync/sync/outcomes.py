@@ -1,14 +1,16 @@
 """What follows from a result: acknowledged, tried again, looked at later, or set aside.
 
-The table of docs/delivery.md in code. Pure; the present time is a parameter.
+Pure; the present time is a parameter. Where an earlier attempt was uncertain, what follows always
+includes reading the record after the settle time.
 
 | result | version | next |
 |---|---|---|
-| succeeded | acknowledged | nothing; verified after the settle time if an earlier attempt was uncertain |
-| skipped | acknowledged | the same |
+| succeeded, skipped | acknowledged | nothing |
 | retry | stays | due again after the wait; no attempt charged |
-| unknown | stays | by key or id: sent again after a backoff and verified after the settle time; a create without a unique key: looked for after the settle time |
-| rejected | stays | dead, until a new value, mapping or replay; an existing record it names is adopted first |
+| unknown, by key or id | stays | sent again after a backoff, and verified |
+| unknown create without a unique key | stays | looked for after the settle time |
+| rejected, naming an existing record | stays | looked for at once, to adopt it |
+| rejected | stays | dead, until a new value, mapping or replay |
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ ADOPTION_WAIT = timedelta(seconds=1)
 
 
 def backoff(attempts: int) -> timedelta:
-    """Return how long to wait after so many uncertain attempts: doubling, with full jitter above half."""
+    """Return how long to wait after so many uncertain attempts: doubling, with jitter."""
     longest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** (attempts - 1))
     return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - not a secret
 
@@ -52,7 +54,7 @@ def unchanged(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement
     )
 
 
-def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its columns
+def settlement(  # noqa: PLR0913, PLR0917 - a decision table: each argument is one of its columns
     d: Draft,
     result: Result,
     action: Action,
@@ -89,7 +91,7 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
 
 
 def settling(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
-    """Leave alone a record whose earlier create may still land; look for it when it cannot any more."""
+    """Leave alone a record whose earlier create may still land; look for it when it cannot."""
     intent = d.claim.create_intent_at or now
     return Settlement(
         d.claim,
@@ -137,7 +139,7 @@ def _again(  # noqa: PLR0913 - see settlement
     )
 
 
-def _uncertain(  # noqa: PLR0913 - see settlement
+def _uncertain(  # noqa: PLR0913, PLR0917 - see settlement
     d: Draft, result: Result, action: Action, run: RunId, now: datetime, timing: Timing
 ) -> Settlement:
     attempts = d.claim.attempts + 1

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from crmsync.errors import ConnectionHalted, RetryLater
-from crmsync.model import Action, Batch, ObjectSchema, RunId
+from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
+from crmsync.model import Action, LinkId, ObjectSchema, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
+from crmsync.store.settlements import Settlement
 from crmsync.sync import outcomes
 from crmsync.sync.context import Sync
 from crmsync.sync.delivery import HALT_SECONDS, Rest
@@ -52,7 +53,7 @@ def push(
                 if not slice_.claims:
                     break
                 _fly(sync, target, slice_, flight)
-    except (RetryLater, ConnectionHalted) as trouble:
+    except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
         tally.rest = _rest(trouble)
     if tally.rest is not None:
         _pause(sync, tally.rest)
@@ -95,38 +96,48 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
 
 
 def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
-    """Turn a slice into batches and hand them over; give the slice back if the CRM cannot be read."""
+    """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
     drafts = draft(target, slice_.claims, slice_.profiles)
     try:
         look(target, drafts)
-    except (RetryLater, ConnectionHalted):
+    except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
         _give_back(sync, slice_)
         raise
     now = slice_.lease.claimed_at
-    idle, todo, by_link = [], [], {}
+    idle: list[Settlement] = []
+    todo: list[Operation] = []
+    waiting: dict[LinkId, Draft] = {}
     for d in drafts:
+        run = slice_.run_of(d.claim)
         planned = None if d.failure else operation(target, d)
         if planned is None:
-            idle.append(outcomes.unchanged(d, slice_.run_of(d.claim), now, sync.timing))
+            idle.append(outcomes.unchanged(d, run, now, sync.timing))
         elif planned.action is Action.CREATE and _may_still_land(sync, d, now):
-            idle.append(outcomes.settling(d, slice_.run_of(d.claim), now, sync.timing))
+            idle.append(outcomes.settling(d, run, now, sync.timing))
         else:
             todo.append(planned)
-            by_link[planned.link_id] = d
+            waiting[planned.link_id] = d
+    _record_intents(sync, todo, now)
+    groups = batches(
+        target.mapping.object_type,
+        todo,
+        target.connector.capabilities.records_per_call,
+        target.upsert_key,
+    )
+    flight.board(
+        slice_,
+        idle,
+        [(batch, [waiting[sent.link_id] for sent in batch.operations]) for batch in groups],
+    )
+
+
+def _record_intents(sync: Sync, todo: Sequence[Operation], now: datetime) -> None:
+    """Say of every create, before it is sent, that it may land from now on."""
     creates = [planned.link_id for planned in todo if planned.action is Action.CREATE]
     if creates:
         sync.store.database.transact(
             lambda connection: links.record_create_intents(connection, creates, now)
         )
-    can = target.connector.capabilities
-    groups = batches(
-        target.mapping.object_type, todo, can.records_per_call, target.upsert_key
-    )
-    flight.board(slice_, idle, [(batch, _drafts_of(batch, by_link)) for batch in groups])
-
-
-def _drafts_of(batch: Batch, by_link: dict[links.LinkId, Draft]) -> Sequence[Draft]:
-    return [by_link[op.link_id] for op in batch.operations]
 
 
 def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:
@@ -161,10 +172,14 @@ def _live_schema(sync: Sync) -> ObjectSchema:
     return fresh
 
 
-def _rest(trouble: RetryLater | ConnectionHalted) -> Rest:
-    if isinstance(trouble, ConnectionHalted):
-        return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
-    return Rest(trouble.retry_after_seconds, "busy", trouble.user_message)
+def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) -> Rest:
+    match trouble:
+        case RetryLater():
+            return Rest(trouble.retry_after_seconds, "busy", trouble.user_message)
+        case ConnectionHalted():
+            return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
+        case _:  # nothing can be read, described or matched: the mapping does not fit the CRM
+            return Rest(HALT_SECONDS, "mapping", trouble.user_message)
 
 
 def _pause(sync: Sync, rest: Rest) -> None:

@@ -1,6 +1,7 @@
 """From claimed links to what their records should hold, and from there to operations.
 
-    claims ─► desired records (mapping) ─► look at the CRM where we must ─► operations, or nothing to do
+    claims ─► desired records (mapping) ─► look at the CRM where we must ─► operations, or nothing
+    to do
 
 Reads profiles' facts and the CRM; writes nothing.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
 from crmsync.connectors.base import Connector, Key
+from crmsync.errors import ConfigError
 from crmsync.identity.facts import facts
 from crmsync.mapping.compiled import Conflict, Mode, SyncMapping
 from crmsync.mapping.render import Desired, render
@@ -24,7 +27,8 @@ from crmsync.model import (
     Record,
     Value,
 )
-from crmsync.planning.changes import Change, desired_record, difference, observed
+from crmsync.planning.changes import Change, desired_record, difference, normalisers, observed
+from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
 
 
@@ -42,18 +46,29 @@ class Target:
     only_if_empty: tuple[str, ...]
     """The fields that a value of the CRM's own keeps us from writing."""
     names: tuple[str, ...]
-    """Every field to read, where a record is read."""
+    """Every field that is written or read."""
+    canonical: Mapping[str, Normaliser]
+    """What makes each field's values canonical."""
 
     @classmethod
     def of(cls, mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> Target:
-        """Decide how records are found."""
+        """Decide how records are found; `ConfigError` where the CRM lacks a match field."""
+        for name, _ in mapping.match:
+            if name not in schema.fields:
+                raise ConfigError(
+                    f"{mapping.sync}: {mapping.connection} has no field '{name}' on "
+                    f"{mapping.object_type} to match by; `crmsync connect {mapping.connection}` "
+                    "makes it where the CRM lets us"
+                )
         key = _upsert_key(mapping, connector, schema)
         gentle = tuple(f.name for f in mapping.fields if f.conflict is Conflict.ONLY_IF_EMPTY)
         keys = tuple(name for name, _ in mapping.match)
         careful = mapping.mode is not Mode.UPSERT or gentle or key is None
         look_by = keys if careful else tuple(name for name in keys if name != key)
-        names = tuple(dict.fromkeys([*(f.name for f in mapping.fields), *keys]))
-        return cls(mapping, connector, schema, key, look_by, gentle, names)
+        fields = [f.name for f in mapping.fields]
+        names = tuple(dict.fromkeys([*fields, *keys, *mapping.leave_fields]))
+        canonical = normalisers(names, schema.fields)
+        return cls(mapping, connector, schema, key, look_by, gentle, names, canonical)
 
 
 @dataclass(slots=True)
@@ -120,15 +135,13 @@ def operation(target: Target, d: Draft) -> Operation | None:
 
 def _fill(one: Draft, target: Target, wanted: Desired) -> None:
     one.in_scope = wanted.in_scope
-    record = desired_record(wanted.fields, wanted.unusable, target.schema.fields)
+    raw = {**wanted.match, **wanted.fields} if wanted.in_scope else wanted.fields
+    record = desired_record(raw, wanted.unusable, target.canonical)
     if isinstance(record, Failure):
         one.failure = record
         return
     one.desired = record
     one.match = wanted.match
-    if wanted.in_scope:
-        for name, value in wanted.match.items():
-            record.setdefault(name, value)
 
 
 def _is_homeless(d: Draft) -> bool:

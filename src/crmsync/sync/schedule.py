@@ -1,8 +1,8 @@
 """Ticks: what each sync's schedule says, which ticks have been run, what comes next.
 
-Work becomes due by the links' own `due_at`; a tick opens the run that its results belong to and wakes
-the workers. Any number of processes may call `tick`: a row in `schedule_ticks` decides who runs it.
-Ticks missed while everything was down are run once, not once each.
+Work becomes due by the links' own `due_at`; a tick opens the run that its results belong to and
+wakes the workers. Any number of processes may call `tick`: a row in `schedule_ticks` decides who
+runs it. Ticks missed while everything was down are run once, not once each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from crmsync.sync.context import Works
 
 SCHEDULED = {TriggerKind.HOURLY, TriggerKind.DAILY, TriggerKind.CRON}
 LOOK_BACK = timedelta(days=2)
-"""A tick that was missed longer ago is not made up for: its work is due in the links all the same."""
+"""A tick missed longer ago is not made up for: its work is due in the links all the same."""
 
 log = structlog.get_logger()
 

@@ -1,8 +1,8 @@
 """A worker's threads: one per connection that drains it, one that keeps the schedule.
 
-Each connection's thread sleeps until its bell rings, its next link is due, or the sweep time is over,
-whichever comes first; so nothing depends on the bell, and a connection that hangs holds up no other.
-The same threads serve the embedded default and every Celery worker (as its sweep).
+Each connection's thread sleeps until its bell rings, its next link is due, or the sweep time is
+over, whichever comes first; so nothing depends on the bell, and a connection that hangs holds up no
+other. The same threads serve the embedded default and every Celery worker (as its sweep).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Worker:
             return work()
         except StoreUnavailable as away:
             log.warning("store_unavailable", detail=away.user_message)
-        except Exception as fault:  # noqa: BLE001 - the thread must live to try again
-            log.error("worker_fault", kind=type(fault).__name__, exc_info=fault)
+        except Exception as fault:
+            log.exception("worker_fault", kind=type(fault).__name__)
         self._stopping.wait(STORE_REST_SECONDS)
         return STORE_REST_SECONDS

@@ -1,0 +1,93 @@
+"""The rate budget where there is no Redis: counted in a ledger that all processes share.
+
+The ledger is a locked file beside the SQLite database, or a row of PostgreSQL (`store.ledgers`). Exact
+like Redis's, only slower: each call costs two short transactions on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+from crmsync.connectors.base import Limit
+from crmsync.connectors.throttle import LONGEST_SETTLING_SECONDS, Grant, wait_for
+from crmsync.connectors.windows import Admission, Windows
+from crmsync.errors import RateLimited, StoreUnavailable
+
+AWAY_SECONDS = 2.0
+"""How long to wait for a ledger that cannot be reached."""
+
+T = TypeVar("T")
+State = Mapping[str, Mapping[str, int]]
+
+
+class Ledger(Protocol):
+    """A small JSON document that many processes change, one at a time."""
+
+    def change(self, work: Callable[[State | None, float], tuple[Mapping[str, Any], T]]) -> T:
+        """Run `work(state, now)` alone and keep the state it returns beside its answer.
+
+        `state` is None where it was lost. `now`: seconds by the clock that all processes share.
+        """
+        ...
+
+
+class SharedThrottle:
+    """The budget of every process that shares a ledger. See `throttle.Throttle`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        limits: Sequence[Limit],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Count in `ledger`; nothing is read before the first call."""
+        self._ledger = ledger
+        self._limits = tuple(limits)
+        self._clock = clock
+        self._sleep = sleep
+
+    def acquire(
+        self, scope: str, *, hold_seconds: float, patience_seconds: float, weight: int = 1
+    ) -> Grant:
+        """See Throttle."""
+
+        def admit(state: State | None, now: float) -> tuple[Mapping[str, Any], Admission]:
+            windows = self._windows(state, now)
+            admission = windows.admit(scope, now, hold_seconds, weight)
+            return windows.to_json(), admission
+
+        try:
+            admission = wait_for(
+                lambda: self._ledger.change(admit), patience_seconds, self._clock, self._sleep
+            )
+        except StoreUnavailable as away:
+            # What cannot be counted is not sent.
+            raise RateLimited(
+                f"the rate budget cannot be counted: {away.user_message}",
+                retry_after_seconds=AWAY_SECONDS,
+            ) from None
+        return Grant(scope, weight, admission.buckets)
+
+    def release(self, grant: Grant) -> None:
+        """See Throttle."""
+
+        def finish(state: State | None, now: float) -> tuple[Mapping[str, Any], None]:
+            windows = self._windows(state, now)
+            windows.finish(grant.scope, now, grant.buckets, grant.weight)
+            return windows.to_json(), None
+
+        with suppress(StoreUnavailable):  # the slot then frees itself, a window after its deadline
+            self._ledger.change(finish)
+
+    def _windows(self, state: State | None, now: float) -> Windows:
+        windows = Windows(self._limits)
+        if state is None:
+            windows.fill(now, LONGEST_SETTLING_SECONDS)
+        else:
+            windows.take_json(state)
+        return windows

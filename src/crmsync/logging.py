@@ -1,0 +1,122 @@
+"""Logs: columns for people at a terminal, JSON lines for machines, always on stderr.
+
+An event is a constant name with ids as keywords. What must never be logged is taken out on the way,
+whoever logs it: credentials, traits, and the texts of exceptions, which may quote either.
+Set up once by each command.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+from crmsync.errors import ConfigError, CrmsyncError
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+CHATTY = ("urllib3", "httpx", "celery", "kombu", "redis", "alembic", "asyncio", "uvicorn.access")
+"""Libraries whose lines hold addresses and bodies: only their warnings pass."""
+
+_HIDDEN = "***"
+_SECRET_NAME = re.compile(
+    r"authorization|password|passwd|secret|token|cookie|(^|_)(api_?)?keys?$", re.IGNORECASE
+)
+_PERSONAL = frozenset(
+    {"traits", "properties", "fields", "values", "value", "snapshot", "body", "content", "email"}
+)
+_CREDENTIALS = (
+    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 " + _HIDDEN),
+    (re.compile(r"\b([\w-]*(?:token|secret|key|password|code))=[^&\s\"']+", re.IGNORECASE),
+     r"\1=" + _HIDDEN),
+    (re.compile(r"://[^/@\s]+@"), "://" + _HIDDEN + "@"),
+    (re.compile(r"\bpat-[\w-]{6,}"), _HIDDEN),
+)  # fmt: skip
+
+
+def set_up(level: str | None = None, *, quiet: bool = False) -> None:
+    """Send all logs to stderr; `quiet` leaves only warnings, where a command shows its progress.
+
+    Raises `ConfigError` for a level that there is not.
+    """
+    number = LEVELS.get((level or "info").lower())
+    if number is None:
+        raise ConfigError(f"CRMSYNC_LOG_LEVEL is not one of {', '.join(LEVELS)}")
+    if quiet:
+        number = max(number, LEVELS["warning"])
+    before = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(number, LEVELS["warning"]))
+
+
+def redact(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Take out of one log line whatever must not be kept: a structlog processor."""
+    fault = event.pop("exc_info", None)
+    for name, value in event.items():
+        if name != "event" and (_SECRET_NAME.search(name) or name in _PERSONAL):
+            event[name] = _HIDDEN
+        else:
+            event[name] = without_credentials(value)
+    if fault:
+        event["trace"] = trace_of(fault)
+    return event
+
+
+def without_credentials(value: Any) -> Any:  # noqa: ANN401 - whatever was logged
+    """Return a value with every credential in its texts replaced."""
+    if isinstance(value, str):
+        for pattern, replacement in _CREDENTIALS:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, Mapping):
+        return {
+            k: _HIDDEN if _SECRET_NAME.search(str(k)) or k in _PERSONAL else without_credentials(v)
+            for k, v in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_credentials(item) for item in value]
+    return value
+
+
+def trace_of(fault: object) -> str:
+    """Return where an exception happened, without its text: that may quote what it choked on."""
+    if fault is True:
+        fault = sys.exception()
+    if isinstance(fault, tuple):
+        fault = fault[1]
+    if not isinstance(fault, BaseException):
+        return ""
+    frames = traceback.extract_tb(fault.__traceback__)
+    lines = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    said = f": {fault.user_message}" if isinstance(fault, CrmsyncError) else ""
+    return "\n".join([*lines, f"{type(fault).__name__}{said}"])
+
+
+def _renderer() -> Any:  # noqa: ANN401 - structlog's own processor type is not public
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.JSONRenderer()

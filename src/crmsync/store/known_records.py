@@ -1,0 +1,66 @@
+"""What each link is known to hold, for people to look at: read without locks, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from crmsync.model import CrmId, LinkId, ProfileId, Value
+from crmsync.store.links import LinkState, snapshot_context
+from crmsync.store.tables import links
+from crmsync.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """One link with what the CRM's record is known to hold."""
+
+    link_id: LinkId
+    profile_id: ProfileId
+    connection: str
+    object_type: str
+    crm_id: CrmId | None
+    state: str
+    """`clean`, `dirty` or `leased`; `dead`, `conflict` or `suppressed` where it waits for a person."""
+    snapshot: dict[str, Value]
+    """By CRM field."""
+
+
+def known_records(
+    connection: Connection, vault: Vault, profile_ids: Collection[ProfileId]
+) -> dict[ProfileId, list[KnownRecord]]:
+    """Return the records of each profile that has any, in order of connection and object."""
+    found: dict[ProfileId, list[KnownRecord]] = {}
+    rows = connection.execute(
+        select(links)
+        .where(links.c.profile_id.in_(profile_ids))
+        .order_by(links.c.connection, links.c.object_type, links.c.id)
+    )
+    for row in rows:
+        found.setdefault(row.profile_id, []).append(_known_record(vault, row))
+    return found
+
+
+def _known_record(vault: Vault, row: Any) -> KnownRecord:
+    sealed = row.snapshot_sealed
+    return KnownRecord(
+        link_id=row.id,
+        profile_id=row.profile_id,
+        connection=row.connection,
+        object_type=row.object_type,
+        crm_id=row.crm_id,
+        state=_state(row),
+        snapshot=orjson.loads(vault.open(sealed, snapshot_context(row.id))) if sealed else {},
+    )
+
+
+def _state(row: Any) -> str:
+    if row.state != LinkState.ACTIVE:
+        return str(row.state)
+    if row.lease_token is not None:
+        return "leased"
+    return "dirty" if row.desired_version > row.acked_version else "clean"
