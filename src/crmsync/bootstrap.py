@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 
 from crmsync.connectors import registry
-from crmsync.connectors.base import Connection, Connector, Limit, Timing
+from crmsync.connectors.base import Connection, Connector, Limit
 from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import RedisThrottle, Throttle
 from crmsync.errors import ConfigError
@@ -118,7 +118,7 @@ class _Connections:
         return Sync(
             mapping=mapping,
             connector=self.connector(mapping.connection),
-            timing=_timing(known),
+            timing=known.timing,
             calls_in_flight=known.limits.get("concurrent_calls", CALLS_IN_FLIGHT),
             store=self._store,
         )
@@ -141,7 +141,9 @@ class _Connections:
         shared = SharedThrottle(RowLedger(database, connection.name), limits)
         if broker_url is None or not broker_url.startswith(("redis://", "rediss://")):
             return shared
-        client = redis.Redis.from_url(broker_url, socket_timeout=2, socket_connect_timeout=2)
+        client = redis.Redis.from_url(
+            broker_url, socket_timeout=2, socket_connect_timeout=2, retry=None
+        )
         return RedisThrottle(client, connection.name, limits, fallback=shared)
 
 
@@ -153,13 +155,5 @@ def _connection(known: ConnectionSettings) -> Connection:
         base_url=known.base_url,
         auth_url=known.auth_url,
         limits=known.limits,
-        timing=_timing(known),
-    )
-
-
-def _timing(known: ConnectionSettings) -> Timing:
-    return Timing(
-        known.timing.request_deadline_seconds,
-        known.timing.lease_seconds,
-        known.timing.settle_seconds,
+        timing=known.timing,
     )

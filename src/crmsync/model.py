@@ -280,6 +280,33 @@ class Page:
     cursor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things may take; request deadline < lease < settle time (docs/reliability.md)."""
+
+    request_deadline_seconds: float = 30.0
+    lease_seconds: float = 120.0
+    settle_seconds: float = 300.0
+    sweep_seconds: float = 15.0
+    """How often due work is looked for without a bell."""
+    linger_seconds: float = 2.0
+    """How long a real-time change waits for others, so that a burst is one write."""
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long one call may wait for the rate budget."""
+        slack = self.lease_seconds - self.request_deadline_seconds
+        return min(self.request_deadline_seconds, slack / 3)
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """Within which a call surely ends: always less than a lease.
+
+        Patience counts twice, since the place where the budget is counted may be lost midway.
+        """
+        return self.request_deadline_seconds + 2 * self.patience_seconds
+
+
 class RunTrigger(StrEnum):
     """What opened a run."""
 

@@ -20,6 +20,7 @@ from crmsync.model import (
     Page,
     Record,
     Result,
+    Timing,
 )
 
 
@@ -52,15 +53,6 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How long things may take; request deadline < lease < settle time (docs/delivery.md)."""
-
-    request_deadline_seconds: float = 30.0
-    lease_seconds: float = 120.0
-    settle_seconds: float = 300.0
-
-
-@dataclass(frozen=True, slots=True)
 class Connection:
     """One authorised CRM account, as crmsync.yaml and the token store describe it."""
 
@@ -75,7 +67,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """How to find one record: by `field` = `value`, or by the CRM's own id where `field` is None."""
+    """How to find one record: by `field` = `value`, or by the CRM's id where `field` is None."""
 
     value: str
     field: str | None = None

@@ -1,7 +1,7 @@
 """The rate budget where there is no Redis: counted in a ledger that all processes share.
 
-The ledger is a locked file beside the SQLite database, or a row of PostgreSQL (`store.ledgers`). Exact
-like Redis's, only slower: each call costs two short transactions on it.
+The ledger is a locked file beside the SQLite database, or a row of PostgreSQL (`store.ledgers`).
+Exact like Redis's, only slower: each call costs two short transactions on it.
 """
 
 from __future__ import annotations

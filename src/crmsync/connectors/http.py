@@ -1,0 +1,376 @@
+"""How every connector speaks HTTP: one deadline, one budget, no write sent twice, no surprises.
+
+`Transport.request` takes leave from the throttle, sends one request and returns its answer
+whatever its status; what a status means is each connector's own table. A failure on the way is
+classified here, by whether the CRM can have seen the request:
+
+- surely not sent (refused, not resolved, TLS not accepted): `Unavailable`;
+- perhaps seen (reset, deadline, cut short, unreadable body): `OutcomeUnknown` for what writes,
+  `Unavailable` for what reads.
+
+No cookies, redirects, proxies or netrc; certificates are always verified. Exceptions hold method,
+host and route: never a token, a query or a body.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, NoReturn, cast
+from urllib.parse import urlencode
+
+import certifi
+import orjson
+import requests
+import tenacity
+import urllib3.exceptions
+from requests.models import PreparedRequest
+
+from crmsync.connectors.addresses import Origin, origin_of
+from crmsync.connectors.base import Connection
+from crmsync.connectors.failures import excerpt_of, reason_of
+from crmsync.connectors.sockets import Adapters, Attempt
+from crmsync.connectors.throttle import Throttle
+from crmsync.errors import BatchRejected, ConfigError, OutcomeUnknown, Unavailable
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Of an answer after decompression; the largest honest one is about 200 records of 64 KiB."""
+TRIES = 3
+"""Of a request that may be repeated; all of them within its one deadline."""
+
+
+class Effect(StrEnum):
+    """What sending a request does, hence when it may be sent again here."""
+
+    READ = "read"
+    """Changes nothing: repeated after any failure on the way."""
+    WRITE = "write"
+    """Never repeated: whether a lost answer may be sent again is the caller's decision."""
+    TOKEN = "token"  # noqa: S105 (the name of an effect, not a secret)
+    """A token call: repeated only when it surely never left, since a token may be used once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the CRM answered, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+    effect: Effect
+    what: str
+    """Method, host and route, for messages."""
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the status is a success."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> Any:  # noqa: ANN401 (any JSON; the connector's reader gives it a type)
+        """Return the body as JSON; an unreadable one is a lost answer, never a success."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise lost(self.effect, f"{self.what}: answered {self.status} without JSON") from None
+
+    def excerpt(self) -> str:
+        """Return the beginning of the body as text, without secrets. May hold personal data."""
+        return excerpt_of(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what became of it, for the log and the metrics. Holds no personal data."""
+
+    connection: str
+    method: str
+    route: str
+    """The path without query and ids."""
+    scope: str
+    started_at: datetime
+    waited_seconds: float
+    """For the throttle, before sending."""
+    duration_seconds: float
+    bytes_sent: int
+    """Head and body, uncompressed, before TLS."""
+    bytes_received: int
+    status: int | None = None
+    """None when no answer could be read."""
+    failure: str = ""
+    """Why not, in a few words."""
+    correlation_id: str = ""
+    """The CRM's own name for the request: what its support asks for."""
+
+
+Observer = Callable[[Exchange], None]
+
+
+def unobserved(_exchange: Exchange) -> None:
+    """Do nothing with an exchange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the transport must know of one CRM."""
+
+    base_url: str
+    host_suffixes: tuple[str, ...]
+    """The vendor's own domains, each beginning with a dot."""
+    correlation_header: str = "X-Request-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request, ready to be sent."""
+
+    origin: Origin
+    target: str
+    """Path and query."""
+    method: str
+    route: str
+    scope: str
+    effect: Effect
+    weight: int
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
+
+    @property
+    def what(self) -> str:
+        return f"{self.method} {self.origin.host}{self.route}"
+
+
+class Transport:
+    """The HTTP of one connection. Safe to use from many threads; each keeps its own socket."""
+
+    def __init__(  # noqa: PLR0913 (two seams of the outside and three of a test)
+        self,
+        connection: Connection,
+        site: Site,
+        throttle: Throttle,
+        *,
+        authorize: Callable[[], Mapping[str, str]] = dict,
+        observe: Observer = unobserved,
+        ca_bundle: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Check the addresses, open nothing. Raises ConfigError.
+
+        `authorize` gives the headers that prove who we are; they go to the API's own origin alone.
+        `ca_bundle`: a file of certificates to trust instead of the public ones.
+        """
+        self.connection = connection
+        self._site = site
+        self._origin = self._operators_origin("base_url", connection.base_url or site.base_url)
+        auth_url = connection.auth_url
+        self._auth_origin = self._operators_origin("auth_url", auth_url) if auth_url else None
+        self._throttle = throttle
+        self._authorize = authorize
+        self._observe = observe
+        self._adapters = Adapters(ca_bundle or certifi.where())
+        self._sleep = sleep
+
+    def request(  # noqa: PLR0913 (the parts of a request)
+        self,
+        method: str,
+        url: str,
+        *,
+        effect: Effect,
+        json: Any = None,  # noqa: ANN401 (any JSON)
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        scope: str = "call",
+        weight: int = 1,
+        route: str | None = None,
+    ) -> Answer:
+        """Send one request and return its answer, whatever its status.
+
+        `url`: a path of the API, or a whole URL on an allowed host. `route`: the path without ids,
+        needed only where the path holds one. `scope` and `weight`: which limits count the call,
+        and how much of them. Returns or raises within `timing.longest_call_seconds`.
+        Raises RateLimited (our own budget), Unavailable, OutcomeUnknown.
+        """
+        request = self._prepare(
+            method, url, effect, json, form, params, headers, scope, weight, route
+        )
+        if effect is Effect.WRITE:
+            return self._send(request, self._seconds)
+        give_up_at = time.monotonic() + self._seconds + self._patience
+        tries = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Unavailable),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=2),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        for one_try in tries:
+            with one_try:
+                left = give_up_at - time.monotonic()
+                return self._send(request, min(self._seconds, max(left, 0.001)))
+        raise AssertionError("tenacity returns or raises")  # pragma: no cover
+
+    @property
+    def _patience(self) -> float:
+        return self.connection.timing.patience_seconds
+
+    @property
+    def _seconds(self) -> float:
+        return self.connection.timing.request_deadline_seconds
+
+    def _operators_origin(self, key: str, url: str) -> Origin:
+        try:
+            return origin_of(url, suffixes=self._site.host_suffixes, operators_own=True)
+        except ConfigError as error:
+            raise ConfigError(
+                f"connection '{self.connection.name}', {key}: {error.user_message}"
+            ) from None
+
+    def _prepare(  # noqa: PLR0913, PLR0917 (see request)
+        self,
+        method: str,
+        url: str,
+        effect: Effect,
+        json: Any,  # noqa: ANN401
+        form: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        scope: str,
+        weight: int,
+        route: str | None,
+    ) -> _Request:
+        """Encode a request. Raises BatchRejected for a body that cannot be encoded."""
+        origin, path = self._resolve(url)
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "crmsync"}
+        if origin == self._origin:
+            sent |= self._authorize()
+        body: bytes | None = None
+        if json is not None:
+            body = _encoded(json)
+            sent["Content-Type"] = "application/json"
+        elif form is not None:
+            body = urlencode(form).encode()
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        if body is not None or method in {"POST", "PUT", "PATCH"}:
+            sent["Content-Length"] = str(len(body or b""))
+        return _Request(
+            origin=origin,
+            target=f"{path}?{urlencode(params)}" if params else path,
+            method=method,
+            route=route or path.partition("?")[0],
+            scope=scope,
+            effect=effect,
+            weight=weight,
+            headers=sent | dict(headers or {}),
+            body=body,
+        )
+
+    def _resolve(self, url: str) -> tuple[Origin, str]:
+        """Return where a path or URL leads; a whole URL must be on an allowed host."""
+        if url.startswith("/"):
+            return self._origin, url
+        known = (self._origin, self._auth_origin)
+        origin = next((o for o in known if o and url.startswith(f"{o}/")), None)
+        if origin is None:
+            origin = origin_of(url, suffixes=self._site.host_suffixes, operators_own=False)
+        path = url.partition("://")[2].partition("/")[2]
+        return origin, f"/{path}"
+
+    def _send(self, request: _Request, seconds: float) -> Answer:
+        """Take leave, send once, tell the observer."""
+        asked = time.monotonic()
+        grant = self._throttle.acquire(
+            request.scope,
+            hold_seconds=self._seconds,
+            patience_seconds=min(seconds, self._patience),
+            weight=request.weight,
+        )
+        started_at, started = datetime.now(UTC), time.monotonic()
+        attempt = Attempt(started + seconds)
+        answer: Answer | None = None
+        failure = ""
+        try:
+            answer = self._exchange(request, attempt)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            failure = reason_of(error)
+        except (http.client.HTTPException, OSError) as error:
+            failure = reason_of(error)
+        finally:
+            self._throttle.release(grant)
+        self._observe(
+            Exchange(
+                connection=self.connection.name,
+                method=request.method,
+                route=request.route,
+                scope=request.scope,
+                started_at=started_at,
+                waited_seconds=started - asked,
+                duration_seconds=time.monotonic() - started,
+                bytes_sent=attempt.bytes_sent,
+                bytes_received=attempt.bytes_received,
+                status=answer.status if answer else None,
+                failure=failure,
+                correlation_id=answer.headers.get(self._site.correlation_header, "")
+                if answer
+                else "",
+            )
+        )
+        if answer is None:
+            _fail(request, attempt, failure)
+        return answer
+
+    def _exchange(self, request: _Request, attempt: Attempt) -> Answer:
+        """Send one request and read its answer to the end."""
+        prepared = PreparedRequest()
+        prepared.method = request.method
+        prepared.url = f"{request.origin}{request.target}"
+        prepared.headers = cast("Any", dict(request.headers))
+        prepared.body = request.body
+        response = self._adapters.to(request.origin).exchange(prepared, attempt)
+        try:
+            body = _read_body(response.raw)
+        except BaseException:
+            response.raw.close()
+            raise
+        return Answer(response.status_code, response.headers, body, request.effect, request.what)
+
+
+def lost(effect: Effect, message: str) -> OutcomeUnknown | Unavailable:
+    """Return the error for an answer that was lost after the request was sent."""
+    return Unavailable(message) if effect is Effect.READ else OutcomeUnknown(message)
+
+
+def _fail(request: _Request, attempt: Attempt, reason: str) -> NoReturn:
+    """Raise what a failure on the way means. Called outside of `except`: causes hold URLs."""
+    message = f"{request.what}: {reason}"
+    if attempt.surely_unsent:
+        raise Unavailable(message)
+    raise lost(request.effect, message)
+
+
+def _read_body(raw: Any) -> bytes:  # noqa: ANN401 (urllib3's answer, or a test double's)
+    """Read and decompress a whole body; raises DecodeError past the cap."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := raw.read(MAX_BODY_BYTES + 1, decode_content=True):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise urllib3.exceptions.DecodeError("the answer is too large")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _encoded(value: Any) -> bytes:  # noqa: ANN401 (any JSON)
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise BatchRejected(
+            "a value cannot be written as JSON",
+            code="UNENCODABLE",
+            hint="The value holds characters that are not text (a lone surrogate).",
+        ) from error

@@ -1,0 +1,181 @@
+"""crmsync.yaml and the mapping files beside it: read, checked and compiled in one go.
+
+    configuration = load_configuration(Path("crmsync.yaml"), os.environ, known_facts=..., ...)
+
+Every mistake of every file is collected before anything is refused. Called at start-up and by
+`crmsync check`; the environment is a parameter, so that nothing is read behind the caller's back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from crmsync.errors import ConfigError, Problem
+from crmsync.mapping.compile import compile_mapping
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.mapping.conditions import Condition
+from crmsync.mapping.connections import ConnectionSettings, read_connections, read_timing
+from crmsync.mapping.problems import Place, Problems, did_you_mean, listed
+from crmsync.mapping.shape import checked
+from crmsync.mapping.spec import IdentityKeys, MappingKeys, ProjectKeys
+from crmsync.mapping.vocabulary import Vocabulary
+from crmsync.mapping.yaml_nodes import MAX_BYTES, MapNode, node_at, read_yaml
+from crmsync.model import Timing
+
+MAPPINGS: Final = "mappings"
+"""The folder beside crmsync.yaml that holds one file per mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """How events become people."""
+
+    email_as_user_id: str
+    """What to do with an e-mail given as user id: `warn` takes it as e-mail, `user_id` keeps it."""
+    types: str
+    """`lenient` or `strict`."""
+    max_trait_names: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything a person wrote, checked."""
+
+    connections: Mapping[str, ConnectionSettings]
+    mappings: tuple[SyncMapping, ...]
+    """In the order of their names."""
+    goals: frozenset[str]
+    """Names of tracked events that count as goals."""
+    segments: Mapping[str, Condition]
+    identity: IdentityRules
+    traits: Mapping[str, str]
+    """Declared traits and their types."""
+    timing: Timing
+    warnings: tuple[Problem, ...] = field(default=())
+
+
+def load_configuration(  # noqa: PLR0913 - the one door, every argument but two by name
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    known_facts: Mapping[str, str],
+    connectors: Collection[str],
+    company_facts: Mapping[str, str] | None = None,
+    extra_facts: Collection[str] = (),
+) -> Configuration:
+    """Read crmsync.yaml at `path` and `mappings/*.yaml` beside it.
+
+    `known_facts` maps the facts every person may have to their types, `company_facts` those of
+    companies (None: the same); `extra_facts` are further names that events have brought;
+    `connectors` are the CRMs there is code for.
+    Raises `ConfigError` with every problem of every file.
+    """
+    problems = Problems()
+    root = _read(path, path.name, problems)
+    project = checked(root, ProjectKeys, env, problems) if root else None
+    if root is None or project is None:
+        _read_mappings(path.parent, root, env, {}, problems)
+        raise ConfigError(problems=problems.errors)
+    people = Vocabulary({**known_facts, **project.traits}, extra_facts, problems)
+    _read_segments(root, people)
+    companies = people
+    if company_facts is not None:
+        companies = Vocabulary({**company_facts, **project.traits}, extra_facts, problems)
+    vocabularies = {"profiles": people, "companies": companies}
+    mappings = _read_mappings(path.parent, root, env, vocabularies, problems)
+    connections = read_connections(project, root, connectors, problems)
+    timing = read_timing(project.timing, Timing(), root, ("timing",), problems)
+    if problems.errors:
+        raise ConfigError(problems=problems.errors)
+    return Configuration(
+        connections=connections,
+        mappings=mappings,
+        goals=frozenset(project.goals),
+        segments={name: c for name, c in people.segments.items() if c is not None},
+        identity=_identity(project.identity),
+        traits=dict(project.traits),
+        timing=timing,
+        warnings=problems.warnings,
+    )
+
+
+def _identity(keys: IdentityKeys) -> IdentityRules:
+    return IdentityRules(keys.email_as_user_id, keys.types, keys.max_trait_names)
+
+
+def _read(path: Path, file: str, problems: Problems) -> MapNode | None:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        problems.error(Place(file), f"there is no {path}; `crmsync init` writes one")
+        return None
+    except OSError as error:
+        problems.error(Place(file), f"cannot be read: {error.strerror}")
+        return None
+    return read_yaml(file, content, problems)
+
+
+def _read_segments(root: MapNode, vocabulary: Vocabulary) -> None:
+    segments = root.entries.get("segments")
+    if isinstance(segments, MapNode):
+        vocabulary.segments |= {
+            name: vocabulary.read_condition(node, timeless=False)
+            for name, node in segments.entries.items()
+        }
+
+
+def _read_mappings(
+    folder: Path,
+    project: MapNode | None,
+    env: Mapping[str, str],
+    vocabularies: Mapping[str, Vocabulary],
+    problems: Problems,
+) -> tuple[SyncMapping, ...]:
+    """Read every mapping; without a vocabulary only what needs none is checked."""
+    mappings = []
+    seen: dict[tuple[str, str], str] = {}
+    names = _connection_names(project)
+    for path in sorted((folder / MAPPINGS).glob("*.y*ml")):
+        file = f"{MAPPINGS}/{path.name}"
+        if path.suffix != ".yaml":
+            problems.warn(Place(file), "not read: a mapping's name ends in .yaml")
+            continue
+        root = _read(path, file, problems)
+        keys = checked(root, MappingKeys, env, problems) if root else None
+        if root is None or keys is None:
+            continue
+        _check_pair(keys, root, seen, names, problems)
+        if vocabulary := vocabularies.get(keys.source):
+            mappings.append(compile_mapping(path.stem, keys, root, vocabulary, problems))
+    if not mappings and not problems.errors:
+        problems.warn(Place(f"{MAPPINGS}/"), "no mapping yet: nothing will be sent")
+    return tuple(mappings)
+
+
+def _connection_names(project: MapNode | None) -> list[str] | None:
+    """Return the names of connections; None where they cannot be told."""
+    node = project.entries.get("connections") if project else None
+    return list(node.entries) if isinstance(node, MapNode) else None
+
+
+def _check_pair(
+    keys: MappingKeys,
+    root: MapNode,
+    seen: dict[tuple[str, str], str],
+    names: list[str] | None,
+    problems: Problems,
+) -> None:
+    """Note an unknown connection, and a second mapping for the same object."""
+    node, _, _ = node_at(root, ("connection",))
+    if names is not None and keys.connection not in names:
+        near = did_you_mean(keys.connection, names) or f"; crmsync.yaml has {listed(names)}"
+        problems.error(node.place, f"unknown connection '{keys.connection}'{near}")
+    pair = (keys.connection, keys.object)
+    first = seen.setdefault(pair, root.place.file)
+    if first != root.place.file:
+        message = f"{first} already maps {keys.connection} {keys.object}; one file for each object"
+        problems.error(root.key_places["object"], message)

@@ -1,0 +1,157 @@
+"""A mapping against the CRM's own description of its object: `crmsync check --live`.
+
+Finds what the CRM would refuse before anything is sent: fields it does not have, may not be written
+or take another type; choices a picklist lacks; texts that are too long; required fields left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from crmsync.errors import Problem
+from crmsync.mapping.compiled import FieldMapping, Mode, SyncMapping
+from crmsync.mapping.problems import Place, nearest
+from crmsync.mapping.transforms import TRANSFORMS
+from crmsync.mapping.values import Kind, Unusable, as_text
+from crmsync.model import FieldSchema, FieldType, ObjectSchema
+
+_UNFIT: Final = {
+    FieldType.EMAIL: {Kind.NUMBER, Kind.BOOLEAN, Kind.MOMENT, Kind.LIST},
+    FieldType.NUMBER: {Kind.MOMENT, Kind.LIST},
+    FieldType.BOOLEAN: {Kind.MOMENT, Kind.LIST},
+    FieldType.DATE: {Kind.BOOLEAN, Kind.LIST},
+    FieldType.DATETIME: {Kind.BOOLEAN, Kind.LIST},
+    FieldType.MULTI_PICKLIST: {Kind.MOMENT},
+}
+"""Kinds of values that a field of this type never takes; every other type takes text of any."""
+_DOUBTFUL: Final = {
+    FieldType.NUMBER: ({Kind.TEXT}, "number"),
+    FieldType.BOOLEAN: ({Kind.TEXT, Kind.NUMBER}, "boolean"),
+    FieldType.DATE: ({Kind.TEXT, Kind.NUMBER}, "date"),
+    FieldType.DATETIME: ({Kind.TEXT, Kind.NUMBER}, "datetime"),
+}
+"""Kinds that fit only if every value happens to, and the transform that makes sure."""
+_READERS: Final = {
+    FieldType.NUMBER: "number",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DATE: "date",
+    FieldType.DATETIME: "datetime",
+}
+"""The transform that can read what a field of this type takes."""
+_CHOICES: Final = (FieldType.PICKLIST, FieldType.MULTI_PICKLIST)
+_SHOWN_CHOICES: Final = 8
+
+
+def check_against(mapping: SyncMapping, schema: ObjectSchema) -> list[Problem]:
+    """Return what the CRM would refuse (errors) and what it might (warnings), in file order."""
+    problems = [*_match_problems(mapping, schema), *_required_problems(mapping, schema)]
+    for field in mapping.fields:
+        found = schema.fields.get(field.name)
+        if found is None:
+            problems.append(_unknown(field.name, field.place, schema))
+        else:
+            problems += _field_problems(field, found)
+    problems += _leave_problems(mapping, schema)
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _match_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:
+    for name, _fact in mapping.match:
+        found, place = schema.fields.get(name), mapping.match_places[name]
+        if found is None:
+            yield _unknown(name, place, schema)
+        elif not found.unique:
+            message = f"'{name}' is not unique in the CRM: more than one record may be found by it"
+            yield place.problem(message, "warning")
+
+
+def _required_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:
+    if mapping.mode is Mode.UPDATE:
+        return
+    given = {field.name for field in mapping.fields} | {name for name, _ in mapping.match}
+    for name, field in schema.fields.items():
+        if field.required and field.writable and name not in given:
+            message = f"the CRM requires '{name}' ({field.label}), which is not mapped"
+            yield mapping.place.problem(message)
+
+
+def _leave_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:
+    mapped = {field.name for field in mapping.fields}
+    for name, value in mapping.leave_fields.items():
+        found = schema.fields.get(name)
+        if found is None and name not in mapped:
+            yield _unknown(name, mapping.leave_place, schema)
+        elif found is not None and value is not None:
+            yield from _constant_problems([value], mapping.leave_place, found)
+
+
+def _unknown(name: str, place: Place, schema: ObjectSchema) -> Problem:
+    near = nearest(name, schema.fields)
+    labels = {field.label.casefold(): field.name for field in schema.fields.values()}
+    near = labels.get(name.casefold()) or near
+    hint = f" (did you mean '{near}'?)" if near else "; `crmsync fields` lists them"
+    return place.problem(f"{schema.object_type} has no field '{name}'{hint}")
+
+
+def _field_problems(field: FieldMapping, schema: FieldSchema) -> Iterator[Problem]:
+    name, place = field.name, field.place
+    if not schema.writable:
+        yield place.problem(f"'{name}' ({schema.label}) cannot be written: the CRM fills it itself")
+        return
+    yield from _constant_problems(field.constants, place, schema)
+    if not field.open_ended:
+        return
+    if field.kind in _UNFIT.get(schema.type, ()):
+        yield place.problem(f"'{name}' takes {_named(schema)}, but gets a {field.kind}")
+        return
+    doubtful, transform = _DOUBTFUL.get(schema.type, ((), ""))
+    if field.kind in doubtful:
+        message = f"'{name}' takes {_named(schema)}, but gets a {field.kind}; values that are not "
+        yield place.problem(f"{message}one are refused: add `transform: [{transform}]`", "warning")
+    if schema.type in _CHOICES and schema.options:
+        message = f"'{name}' takes only its {len(schema.options)} choices ({_shown(schema)}); "
+        yield place.problem(f"{message}any other value is refused: add a `map`", "warning")
+
+
+def _constant_problems(
+    constants: Iterable[object], place: Place, schema: FieldSchema
+) -> Iterator[Problem]:
+    for constant in constants:
+        text = as_text(constant)
+        if schema.type in _CHOICES and schema.options:
+            if complaint := _choice_complaint(text, schema):
+                yield place.problem(complaint)
+        elif schema.type in _READERS and not _readable(constant, _READERS[schema.type]):
+            yield place.problem(f"'{schema.name}' takes {_named(schema)}, which '{text}' is not")
+        elif schema.max_length is not None and len(text) > schema.max_length:
+            message = f"'{schema.name}' takes at most {schema.max_length} characters; "
+            yield place.problem(f"{message}'{text[:20]}...' has {len(text)}")
+
+
+def _choice_complaint(text: str, schema: FieldSchema) -> str | None:
+    values = [value for value, _label in schema.options]
+    if text in values:
+        return None
+    by_label = {label.casefold(): value for value, label in schema.options}
+    near = by_label.get(text.casefold()) or nearest(text, values)
+    hint = f"did you mean '{near}'?" if near else f"it has {_shown(schema)}"
+    return f"'{text}' is not a choice of '{schema.name}' ({hint})"
+
+
+def _readable(constant: object, transform: str) -> bool:
+    try:
+        TRANSFORMS[transform].make(None)(constant)
+    except Unusable:
+        return False
+    return True
+
+
+def _named(schema: FieldSchema) -> str:
+    return f"an {schema.type}" if schema.type is FieldType.EMAIL else f"a {schema.type}"
+
+
+def _shown(schema: FieldSchema) -> str:
+    values = [value for value, _label in schema.options]
+    more = ", ..." if len(values) > _SHOWN_CHOICES else ""
+    return ", ".join(values[:_SHOWN_CHOICES]) + more

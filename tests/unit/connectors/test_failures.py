@@ -1,0 +1,32 @@
+"""What is told of an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmsync.connectors.failures import EXCERPT_CHARACTERS, excerpt_of
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"access_token": "s3cret", "a": 1}',
+        b'{"refresh_token":"s3cret"}',
+        b'{"message": "Authorization: Bearer s3cret is wrong"}',
+        b'{"client_secret" : "s3cret"}',
+        b'{"apiKey":"s3cret"}',
+        b'{"Password":"s3cret"}',
+        b"x" * (EXCERPT_CHARACTERS - 24) + b' "token": "s3cret"',
+    ],
+)
+def test_secrets_are_struck_out(body):
+    """Whatever looks like a credential is not kept, even across the cut."""
+    assert "s3cret" not in excerpt_of(body)
+    assert "***" in excerpt_of(body)
+
+
+def test_the_rest_is_kept():
+    """Words, numbers and bytes that are no text survive, up to the size of an excerpt."""
+    assert excerpt_of(b'{"message": "token is 7"}') == '{"message": "token is 7"}'
+    assert excerpt_of(b"\xff\xfe") == "\ufffd\ufffd"
+    assert len(excerpt_of(b"x" * 10_000)) == EXCERPT_CHARACTERS

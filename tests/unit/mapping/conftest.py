@@ -1,0 +1,102 @@
+"""A project on disk, written by a test and loaded the way `crmsync check` does."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from crmsync.mapping.configuration import Configuration, load_configuration
+
+KNOWN_FACTS: Mapping[str, str] = {
+    "profile_id": "string",
+    "user_id": "string",
+    "email": "string",
+    "name": "string",
+    "first_name": "string",
+    "last_name": "string",
+    "phone": "string",
+    "plan": "string",
+    "company": "string",
+    "company_position": "string",
+    "is_trial": "boolean",
+    "tags": "any",
+    "visits": "number",
+    "sessions": "number",
+    "goals_completed": "number",
+    "revenue": "number",
+    "created_at": "datetime",
+    "last_seen": "datetime",
+}
+COMPANY_FACTS: Mapping[str, str] = {
+    "profile_id": "string",
+    "name": "string",
+    "size": "number",
+    "industry": "string",
+    "plan": "string",
+}
+CONNECTORS = ("hubspot", "memory", "salesforce")
+ENVIRONMENT = {"CRM_TOKEN": "canary-token-1", "CRM_HOST": "127.0.0.1:9999", "EMPTY": ""}
+
+PROJECT = """\
+connections:
+  crm:
+    connector: hubspot
+    auth: {token: "${CRM_TOKEN}"}
+segments:
+  paying: 'plan = "pro" OR plan = "enterprise"'
+  recent: 'last_seen < 7 days'
+"""
+HEAD = """\
+connection: crm
+object: contacts
+match: {crmsync_id: profile_id}
+"""
+
+Load = Callable[..., Configuration]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty project folder."""
+    (tmp_path / "mappings").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def load(folder: Path) -> Load:
+    """Write crmsync.yaml and mapping files, then load them; raises `ConfigError`."""
+
+    def write_and_load(
+        project: str | bytes = PROJECT, seen: tuple[str, ...] = (), **mappings: str | bytes
+    ) -> Configuration:
+        _write(folder / "crmsync.yaml", project)
+        for name, text in mappings.items():
+            _write(folder / "mappings" / f"{name}.yaml", text)
+        return load_configuration(
+            folder / "crmsync.yaml",
+            ENVIRONMENT,
+            known_facts=KNOWN_FACTS,
+            company_facts=COMPANY_FACTS,
+            connectors=CONNECTORS,
+            extra_facts=seen,
+        )
+
+    return write_and_load
+
+
+@pytest.fixture
+def load_fields(load: Load):
+    """Load one mapping, `contacts`, from the lines of its `fields` and further keys."""
+
+    def load_one(fields: str, more: str = "", **others: object):
+        text = f"{HEAD}{more}fields:\n{textwrap.indent(textwrap.dedent(fields), '  ')}"
+        return load(contacts=text, **others).mappings[0]
+
+    return load_one
+
+
+def _write(path: Path, text: str | bytes) -> None:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())

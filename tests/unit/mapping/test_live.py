@@ -1,0 +1,149 @@
+"""A mapping against the CRM's own description of its fields."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmsync.mapping.live import check_against
+from crmsync.model import FieldSchema, FieldType, ObjectSchema
+
+FIELDS = [
+    FieldSchema("crmsync_id", "crmsync id", FieldType.TEXT, unique=True),
+    FieldSchema("email", "Email", FieldType.EMAIL, unique=True),
+    FieldSchema("firstname", "First Name", FieldType.TEXT, max_length=5),
+    FieldSchema("createdate", "Create Date", FieldType.DATETIME, writable=False),
+    FieldSchema("total_visits", "Total Visits", FieldType.NUMBER),
+    FieldSchema("last_visit", "Last Visit", FieldType.DATE),
+    FieldSchema("is_customer", "Is Customer", FieldType.BOOLEAN),
+    FieldSchema(
+        "lifecyclestage",
+        "Lifecycle Stage",
+        FieldType.PICKLIST,
+        options=(("lead", "Lead"), ("customer", "Customer"), ("65", "Evangelist")),
+    ),
+    FieldSchema("owner", "Owner", FieldType.REFERENCE),
+]
+CONTACTS = ObjectSchema("contacts", {field.name: field for field in FIELDS})
+
+
+def found(mapping, schema=CONTACTS) -> list[str]:
+    """Give the problems as `line:column severity message`."""
+    return [f"{p.line}:{p.column} {p.severity} {p.message}" for p in check_against(mapping, schema)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "firstname: first_name",
+        "email: email",
+        "total_visits: visits",
+        "total_visits: {from: plan, transform: [number]}",
+        "last_visit: last_seen",
+        "last_visit: {value: 2026-01-31}",
+        "is_customer: {from: plan, map: {pro: true, free: false}}",
+        "is_customer: {from: plan, map: {pro: yes}, default: no}",
+        "lifecyclestage: {from: plan, map: {free: lead, pro: customer}, default: 65}",
+        "lifecyclestage: {from: plan, map: {free: null, pro: customer}}",
+        "firstname: {value: Ada}",
+        "total_visits: {value: 3}",
+        "owner: custom_owner",
+    ],
+)
+def test_what_fits_is_passed_over(load_fields, line):
+    """No problem, no warning."""
+    assert found(load_fields(line)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "firstnam: name",
+            "5:3 error contacts has no field 'firstnam' (did you mean 'firstname'?)",
+        ),
+        (
+            "First Name: name",
+            "5:3 error contacts has no field 'First Name' (did you mean 'firstname'?)",
+        ),
+        ("xyz: name", "5:3 error contacts has no field 'xyz'; `crmsync fields` lists them"),
+        (
+            "createdate: created_at",
+            "5:3 error 'createdate' (Create Date) cannot be written: the CRM fills it itself",
+        ),
+        ("total_visits: last_seen", "5:3 error 'total_visits' takes a number, but gets a date"),
+        (
+            "total_visits: plan",
+            (
+                "5:3 warning 'total_visits' takes a number, but gets a text; "
+                "values that are not one are refused: add `transform: [number]`"
+            ),
+        ),
+        ("last_visit: is_trial", "5:3 error 'last_visit' takes a date, but gets a boolean"),
+        ("email: visits", "5:3 error 'email' takes an email, but gets a number"),
+        (
+            "total_visits: {value: many}",
+            "5:3 error 'total_visits' takes a number, which 'many' is not",
+        ),
+        ("last_visit: {value: soon}", "5:3 error 'last_visit' takes a date, which 'soon' is not"),
+        (
+            "is_customer: {value: maybe}",
+            "5:3 error 'is_customer' takes a boolean, which 'maybe' is not",
+        ),
+        (
+            "lifecyclestage: {from: plan, map: {pro: customr}}",
+            "5:3 error 'customr' is not a choice of 'lifecyclestage' (did you mean 'customer'?)",
+        ),
+        (
+            "lifecyclestage: {from: plan, map: {pro: Evangelist}}",
+            "5:3 error 'Evangelist' is not a choice of 'lifecyclestage' (did you mean '65'?)",
+        ),
+        (
+            "lifecyclestage: {from: plan, map: {pro: lead}, default: x}",
+            "5:3 error 'x' is not a choice of 'lifecyclestage' (it has lead, customer, 65)",
+        ),
+        (
+            "lifecyclestage: plan",
+            (
+                "5:3 warning 'lifecyclestage' takes only its 3 choices (lead, customer, 65); "
+                "any other value is refused: add a `map`"
+            ),
+        ),
+        (
+            "firstname: {value: Augusta}",
+            "5:3 error 'firstname' takes at most 5 characters; 'Augusta...' has 7",
+        ),
+    ],
+)
+def test_what_the_crm_would_refuse_is_found_beforehand(load_fields, line, problem):
+    """With the place in the file and what to do."""
+    assert found(load_fields(line)) == [problem]
+
+
+def test_a_match_field_must_exist_and_should_be_unique(load):
+    """Otherwise more than one record may be found by it."""
+    text = "connection: crm\nobject: contacts\nmatch:\n  ours: profile_id\n  firstname: name\n"
+    mapping = load(contacts=f"{text}fields: {{email: email}}\n").mappings[0]
+    more = "more than one record may be found by it"
+    assert found(mapping) == [
+        "4:3 error contacts has no field 'ours'; `crmsync fields` lists them",
+        f"5:3 warning 'firstname' is not unique in the CRM: {more}",
+    ]
+
+
+def test_a_required_field_that_is_not_mapped_is_found(load_fields):
+    """Unless the mapping never creates."""
+    needed = FieldSchema("lastname", "Last Name", FieldType.TEXT, required=True)
+    schema = ObjectSchema("contacts", {**CONTACTS.fields, "lastname": needed})
+    problem = "1:1 error the CRM requires 'lastname' (Last Name), which is not mapped"
+    assert found(load_fields("email: email"), schema) == [problem]
+    assert found(load_fields("lastname: last_name"), schema) == []
+    assert found(load_fields("email: email", more="mode: update\n"), schema) == []
+
+
+def test_what_on_leave_sets_is_checked_too(load_fields):
+    """It is written like any other value."""
+    more = 'only: plan = "pro"\non_leave: {set: {lifecyclestage: gone, xyz: 1}}\n'
+    assert found(load_fields("email: email", more=more)) == [
+        "5:1 error 'gone' is not a choice of 'lifecyclestage' (it has lead, customer, 65)",
+        "5:1 error contacts has no field 'xyz'; `crmsync fields` lists them",
+    ]
