@@ -84,7 +84,8 @@ def read_configuration(
     return load_configuration(
         settings.config_path,
         env,
-        known_facts={**COMPANY_FACTS, **KNOWN_FACTS},
+        known_facts=KNOWN_FACTS,
+        company_facts=COMPANY_FACTS,
         connectors=registry.names(),
         extra_facts=seen,
     )

@@ -267,6 +267,11 @@ def earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def latest(*moments: datetime | None) -> datetime | None:
+    """Return the latest of those that are not None."""
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
 def snapshot_context(link_id: int) -> str:
     """Return the context by which a link's snapshot is sealed."""
     return f"links:{link_id}"

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 
 from crmsync.model import CrmId, Failure, Outcome, RunId, Value
 from crmsync.store import bulk, runs
-from crmsync.store.links import Claim, Lease, LinkState, earliest, snapshot_context
+from crmsync.store.links import Claim, Lease, LinkState, earliest, latest, snapshot_context
 from crmsync.store.tables import links, sync_log
 from crmsync.store.vault import Vault
 
@@ -103,7 +103,10 @@ def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetim
                 "lease_token": None,
                 "due_at": (due := earliest(held[claim.link_id].due_at, claim.due_at)),
                 "verify_at": (
-                    verify := verify_abandoned_at if claim.abandoned else claim.verify_at
+                    verify := latest(
+                        held[claim.link_id].verify_at,
+                        verify_abandoned_at if claim.abandoned else claim.verify_at,
+                    )
                 ),
                 "wake_at": earliest(due, verify, claim.wake_at if claim.abandoned else None),
             }
@@ -177,7 +180,8 @@ def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
     marked_since = row.desired_version > claim.desired_version
     # Anything non-null in the row came after the claim, which cleared what it took over.
     due = earliest(row.due_at, s.due_at) if dirty else None
-    verify = earliest(row.verify_at, s.verify_at)
+    # Reading too early would clear what is owed for the later of two writes.
+    verify = latest(row.verify_at, s.verify_at)
     # Somebody may have taken it out of service while it was under way.
     state = LinkState(row.state) if row.state != LinkState.ACTIVE else s.state
     live = state is LinkState.ACTIVE or (state is LinkState.DEAD and marked_since)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from crmsync.connectors.base import Connector, Timing
+from crmsync.connectors.base import Connector
 from crmsync.identity.rules import Rules
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.configuration import Configuration
+from crmsync.model import Timing
 from crmsync.store.database import Database
 from crmsync.store.vault import Vault
 

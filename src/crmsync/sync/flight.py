@@ -122,13 +122,13 @@ class Flight:
     ) -> None:
         """Take on a slice; return when the pool is about to run out of calls to make."""
         self._landed += [(slice_, settled) for settled in idle]
-        deadline = self._sync.timing.request_deadline_seconds
+        longest = self._sync.timing.longest_call_seconds
         for batch, drafts in todo:
             future = self._pool.submit(
                 deliver,
                 self._sync.connector,
                 batch,
-                lambda: time.monotonic() + deadline <= slice_.ends_at,
+                lambda: time.monotonic() + longest <= slice_.ends_at,
             )
             self._air[future] = _Aboard(slice_, drafts)
         self._land(until=self._sync.calls_in_flight)

@@ -18,8 +18,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from crmsync.connectors.base import Timing
-from crmsync.model import Action, Failure, Outcome, Result, RunId, Value
+from crmsync.model import Action, Failure, Outcome, Result, RunId, Timing, Value
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
 from crmsync.sync.records import Draft

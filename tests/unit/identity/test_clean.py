@@ -114,9 +114,9 @@ def test_a_digest_is_of_the_content_not_of_the_order():
     assert one.sha256 == two.sha256 != digest({"a": 1}, LIMIT).sha256
 
 
-@pytest.mark.parametrize("value", ["\ud800", 2**70, nest(300)])
+@pytest.mark.parametrize("value", ["\ud800", 2**70, nest(300), nest(MAX_DEPTH + 1)])
 def test_a_digest_copes_with_what_the_fast_encoder_refuses(value):
-    """Surrogates, huge integers and deep nesting still get a hash, and a closer look."""
+    """Surrogates, huge integers and deep nesting get a hash all the same, and a closer look."""
     found = digest({"a": value}, LIMIT)
     assert len(found.sha256) == 32
     assert not found.harmless

@@ -198,6 +198,7 @@ def test_merges_name_the_last_winner():
     story.tell(("page", {"anonymousId": "a1"}), ("identify", {"userId": "u1"}))
     stored, survivor = story.find("anonymous_id", "a1"), story.find("user_id", "u1")
     outcome = story.tell(
+        ("identify", {"email": "ann@b.example"}),
         ("identify", {"email": "ann@b.example", "anonymousId": "a1"}),
         ("identify", {"userId": "u1", "traits": {"email": "ann@b.example"}}),
     )
