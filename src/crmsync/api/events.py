@@ -11,6 +11,7 @@ import binascii
 import gzip
 import hmac
 import io
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -125,7 +126,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
             plain = stream.read(MAX_BODY_BYTES + 1)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         raise EventRejected("the body is not valid gzip") from None
     if len(plain) > MAX_BODY_BYTES:
         raise EventRejected("the unpacked body is larger than 1 MiB; send it in parts")

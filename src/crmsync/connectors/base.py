@@ -62,7 +62,7 @@ class Connection:
     base_url: str | None = None
     auth_url: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def _person(event: Event, directory: Directory) -> tuple[Profile, bool]:
     person = _known_person(event, emails, directory)
     if person is None and visitor is not None:
         names_nobody = event.user_id is None and not emails
-        person = visitor if names_nobody or not _is_known(visitor) else None
+        person = visitor if names_nobody or not is_known(visitor) else None
     if person is None:
         person = directory.create(ProfileKind.PERSON)
     if event.user_id is not None:
@@ -114,7 +114,7 @@ def _link_visitor(
         directory.claim(anonymous, person)
         return person
     visitor = directory.became(visitor)
-    if visitor is person or _is_known(visitor):
+    if visitor is person or is_known(visitor):
         return person
     return directory.merge(person, visitor, ANONYMOUS_ID, event.message_id)
 
@@ -169,5 +169,6 @@ def _previous_identifiers(previous_id: str) -> list[Identifier]:
     return identifiers if email is None else [*identifiers, Identifier(EMAIL, email)]
 
 
-def _is_known(person: Profile) -> bool:
+def is_known(person: Profile) -> bool:
+    """Whether somebody has said who this person is; an anonymous visitor is nobody yet."""
     return bool(person.user_id or person.email or person.identified_at)

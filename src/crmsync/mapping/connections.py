@@ -41,7 +41,7 @@ class ConnectionSettings:
     auth_url: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     quota: Quota = Quota()
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
     """The file's `timing`, where the connection has none of its own."""
 
 

@@ -33,7 +33,7 @@ class FailedLink:
 def failed_links(
     connection: Connection, *, profile_id: ProfileId | None = None, run_id: RunId | None = None
 ) -> list[FailedLink]:
-    """Return what fails now and nobody works on: of one profile, of what failed in one run, or all."""
+    """Return what fails now and nobody works on: of one profile, of one run, or all."""
     query = (
         select(
             links.c.id, links.c.connection, links.c.object_type, links.c.profile_id,

@@ -25,7 +25,7 @@ class KnownRecord:
     object_type: str
     crm_id: CrmId | None
     state: str
-    """`clean`, `dirty` or `leased`; `dead`, `conflict` or `suppressed` where it waits for a person."""
+    """`clean`, `dirty` or `leased`; `dead`, `conflict` or `suppressed` until a person acts."""
     snapshot: dict[str, Value]
     """By CRM field."""
 

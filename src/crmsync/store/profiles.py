@@ -177,7 +177,7 @@ def count(connection: Connection, kind: ProfileKind) -> int:
 def search(
     connection: Connection, kind: ProfileKind, words: str, *, after: str = "", limit: int = 500
 ) -> list[Profile]:
-    """Return profiles whose e-mail or user id holds the words or whose id begins so, as `page` does."""
+    """Return profiles whose e-mail or user id holds the words, or whose id begins so."""
     text = words.strip()
     query = (
         select(*COLUMNS)

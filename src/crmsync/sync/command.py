@@ -23,7 +23,7 @@ from crmsync.sync.push import push
 
 PATIENCE_SECONDS = 120.0
 """What is due later than this is left to the workers, or to the next push."""
-STUCK_SECONDS = 60.0
+STUCK_SECONDS = 30.0
 """After waiting so long in vain, a person would rather know than wait."""
 
 Wait = Callable[[float, str], None]
@@ -51,7 +51,7 @@ def make_due(works: Works, mapping: SyncMapping) -> int:
     )
 
 
-def push_now(
+def push_now(  # noqa: PLR0913 - what to push, and how the person who waits hears of it
     works: Works,
     mapping: SyncMapping,
     *,
@@ -66,7 +66,6 @@ def push_now(
     total = Tally()
     waited_in_vain = 0.0
     while go_on():
-        before = total.counts.total()
         done = Tally(total.counts.copy(), total.calls, fenced=total.fenced)
         latest = push(sync, go_on=go_on, run=run, progress=lambda t, d=done: progress(_sum(d, t)))  # type: ignore[misc] # bound now
         total = _sum(done, latest)
@@ -74,7 +73,8 @@ def push_now(
         pause = _pause(works, mapping, latest.rest)
         if pause is None:
             break
-        waited_in_vain = 0.0 if total.counts.total() > before else waited_in_vain + pause.seconds
+        got_on = _settled(total) > _settled(done)
+        waited_in_vain = 0.0 if got_on else waited_in_vain + pause.seconds
         if pause.seconds > PATIENCE_SECONDS or waited_in_vain > STUCK_SECONDS:
             total.rest = pause
             break
@@ -115,6 +115,11 @@ def _pause(works: Works, mapping: SyncMapping, rest: Rest | None) -> Rest | None
 def _verification(works: Works, mapping: SyncMapping) -> datetime | None:
     with works.store.database.read() as connection:
         return links.next_wake(connection, mapping.connection, [mapping.object_type])
+
+
+def _settled(tally: Tally) -> int:
+    """Return how many links have come to an end; another attempt at the same is no getting on."""
+    return tally.counts.total() - tally.counts["retried"]
 
 
 def _sum(one: Tally, other: Tally) -> Tally:

@@ -21,36 +21,37 @@ SLICE_SECONDS = 30.0
 def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Push what is due of a connection for at most 30 s; return whether more is due already."""
     stop_at = time.monotonic() + SLICE_SECONDS
-    for mapping in _active(works, name):
-        push(
-            works.open_sync(mapping),
-            go_on=lambda: time.monotonic() < stop_at and not stopping(),
-        )
+    for mapping, wait_seconds in _outlook(works, name):
+        if wait_seconds == 0.0:
+            tally = push(
+                works.open_sync(mapping),
+                go_on=lambda: time.monotonic() < stop_at and not stopping(),
+            )
+            if tally.rest is not None:
+                break
     return not stopping() and next_wake_seconds(works, name) == 0.0
 
 
 def next_wake_seconds(works: Works, name: str) -> float:
     """Return how long until a connection has work and may be called; at most the sweep time."""
     sweep = works.configuration.timing.sweep_seconds
-    object_types = [mapping.object_type for mapping in _active(works, name)]
-    with works.store.database.read() as connection:
-        now = works.store.database.now(connection)
-        wake_at = links.next_wake(connection, name, object_types)
+    return min([sweep, *(wait for _, wait in _outlook(works, name))])
+
+
+def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
+    """Return a connection's mappings that are not paused, and how long until each has work."""
+    database = works.store.database
+    found = []
+    with database.read() as connection:
+        now = database.now(connection)
         rest = state.find_pause(connection, name, now)
-    if wake_at is None:
-        return sweep
-    first = max(wake_at, rest.until) if rest else wake_at
-    return min(sweep, max(0.0, (first - now).total_seconds()))
-
-
-def _active(works: Works, name: str) -> list[SyncMapping]:
-    """Return a connection's mappings that nobody has paused; none while the connection rests."""
-    with works.store.database.read() as connection:
-        if state.find_pause(connection, name, works.store.database.now(connection)):
-            return []
         known = state.list_syncs(connection)
-    return [
-        mapping
-        for mapping in works.configuration.mappings
-        if mapping.connection == name and not ((kept := known.get(mapping.sync)) and kept.paused_at)
-    ]
+        for mapping in works.configuration.mappings:
+            kept = known.get(mapping.sync)
+            if mapping.connection != name or (kept and kept.paused_at):
+                continue
+            wake_at = links.next_wake(connection, name, [mapping.object_type])
+            if wake_at is not None:
+                first = max(wake_at, rest.until) if rest else wake_at
+                found.append((mapping, max(0.0, (first - now).total_seconds())))
+    return found

@@ -19,13 +19,14 @@ from crmsync.identity.facts import facts
 from crmsync.identity.resolve import fold, wanted
 from crmsync.identity.rules import Note
 from crmsync.identity.state import Outcome, Touched, World
-from crmsync.mapping.render import is_addressable, triggers_for
+from crmsync.mapping.render import triggers_for
 from crmsync.mapping.triggers import Trigger, next_due
 from crmsync.model import Event, EventType, RunTrigger
 from crmsync.store import inbox, links, profiles
 from crmsync.store.inbox import StoredChange
 from crmsync.store.links import Mark
 from crmsync.sync.context import Works
+from crmsync.sync.marking import concerns
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -130,10 +131,8 @@ def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
             continue
         known = facts(touched.profile)
         for mapping in works.configuration.mappings:
-            if mapping.source is not touched.profile.kind:
-                continue
             triggers = triggers_for(mapping, touched.changed)
-            if not triggers or not is_addressable(mapping, known):
+            if not triggers or not concerns(mapping, touched.profile, known):
                 continue
             for trigger in triggers - due_by.keys():
                 due_by[trigger] = next_due(trigger, now, linger)

@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy import Connection
 
 from crmsync.identity.facts import facts
+from crmsync.identity.people import is_known
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.render import is_addressable
-from crmsync.model import Profile, ProfileId, RunTrigger
+from crmsync.model import Facts, Profile, ProfileId, ProfileKind, RunTrigger
 from crmsync.store import links, profiles, state
 from crmsync.store.links import PRIORITY_BACKFILL, Mark
 from crmsync.store.state import SyncState
@@ -34,7 +35,9 @@ def bring_up_to_date(works: Works, progress: Callable[[int], None] = lambda _: N
 
 def mark_all(works: Works, mapping: SyncMapping, progress: Callable[[int], None]) -> int:
     """Mark everybody a mapping is about, changed or not: a backfill."""
-    works.store.database.transact(lambda connection: _begin(connection, mapping))
+    works.store.database.transact(
+        lambda connection: _begin(connection, mapping, state.lock_sync(connection, mapping.sync))
+    )
     return _mark_changed(works, mapping, progress)
 
 
@@ -59,21 +62,23 @@ def _step(connection: Connection, mapping: SyncMapping, now: datetime) -> int | 
     """Mark the next thousand; None when the mapping's links are all marked."""
     known = state.lock_sync(connection, mapping.sync)
     if known is None or known.mapping_hash != mapping.hash:
-        _begin(connection, mapping)
+        _begin(connection, mapping, known)
         after: ProfileId | None = ProfileId("")
     else:
         after = known.marking_after
     if after is None:
         return None
     people = profiles.page(connection, mapping.source, after=after, limit=STEP)
-    marks = [_mark(mapping, person, now) for person in people if _concerns(mapping, person)]
+    marks = [
+        _mark(mapping, person, now) for person in people if concerns(mapping, person, facts(person))
+    ]
     links.mark(connection, marks)
     last = people[-1].id if len(people) == STEP else None
     state.marked_up_to(connection, mapping.sync, last)
     return len(marks)
 
 
-def _begin(connection: Connection, mapping: SyncMapping) -> None:
+def _begin(connection: Connection, mapping: SyncMapping, known: SyncState | None) -> None:
     state.start_marking(
         connection,
         SyncState(
@@ -82,13 +87,20 @@ def _begin(connection: Connection, mapping: SyncMapping) -> None:
             object_type=mapping.object_type,
             mapping_hash=mapping.hash,
             marking_after=ProfileId(""),
-            paused_at=None,
+            paused_at=known.paused_at if known else None,
         ),
     )
 
 
-def _concerns(mapping: SyncMapping, person: Profile) -> bool:
-    return is_addressable(mapping, facts(person))
+def concerns(mapping: SyncMapping, profile: Profile, known: Facts) -> bool:
+    """Whether a profile is ever sent by a mapping: somebody known, with a key to find them by.
+
+    An anonymous visitor never becomes a CRM record, although their profile has an id.
+    """
+    if mapping.source is not profile.kind:
+        return False
+    is_somebody = profile.kind is ProfileKind.COMPANY or is_known(profile)
+    return is_somebody and is_addressable(mapping, known)
 
 
 def _mark(mapping: SyncMapping, person: Profile, now: datetime) -> Mark:

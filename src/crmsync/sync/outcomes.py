@@ -79,19 +79,30 @@ def settlement(  # noqa: PLR0913, PLR0917 - a decision table: each argument is o
                 verify_at=_verify_after(d.claim, now, timing),
             )
         case Outcome.RETRY:
-            return _again(d, result, action, run, now + retry_after)
+            return _again(d, result, action, run, now, now + retry_after, timing)
         case Outcome.UNKNOWN:
             return _uncertain(d, result, action, run, now, timing)
         case Outcome.REJECTED:
             if result.existing_id and can_adopt and d.claim.attempts < ADOPTION_ATTEMPTS:
-                return _again(d, result, action, run, now + ADOPTION_WAIT, charged=1)
+                due = now + ADOPTION_WAIT
+                return _again(d, result, action, run, now, due, timing, charged=1)
             failure = result.failure or Failure("REJECTED", "refused without a reason", "")
             return rejected(d, run, str(action), failure)
 
 
+def last_intent(claim: Claim) -> datetime | None:
+    """Return when a create of an earlier attempt was last begun, if one may still land.
+
+    A vanished worker may have sent it as late as the end of its lease.
+    """
+    if claim.create_intent_at is None or not claim.abandoned:
+        return claim.create_intent_at
+    return max(claim.create_intent_at, claim.wake_at)
+
+
 def settling(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
     """Leave alone a record whose earlier create may still land; look for it when it cannot."""
-    intent = d.claim.create_intent_at or now
+    intent = last_intent(d.claim) or now
     return Settlement(
         d.claim,
         run,
@@ -119,8 +130,16 @@ def rejected(d: Draft, run: RunId, action: str, failure: Failure) -> Settlement:
     )
 
 
-def _again(  # noqa: PLR0913 - see settlement
-    d: Draft, result: Result, action: Action, run: RunId, due: datetime, *, charged: int = 0
+def _again(  # noqa: PLR0913, PLR0917 - see settlement
+    d: Draft,
+    result: Result,
+    action: Action,
+    run: RunId,
+    now: datetime,
+    due: datetime,
+    timing: Timing,
+    *,
+    charged: int = 0,
 ) -> Settlement:
     return Settlement(
         d.claim,
@@ -132,9 +151,9 @@ def _again(  # noqa: PLR0913 - see settlement
         error_class="retry",
         attempts=d.claim.attempts + charged,
         due_at=due,
-        verify_at=d.claim.verify_at,
         # Surely not applied: nothing of this attempt can land; an earlier one still may.
-        create_intent_at=d.claim.create_intent_at,
+        verify_at=_verify_after(d.claim, now, timing),
+        create_intent_at=last_intent(d.claim),
     )
 
 

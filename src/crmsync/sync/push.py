@@ -142,7 +142,7 @@ def _record_intents(sync: Sync, todo: Sequence[Operation], now: datetime) -> Non
 
 def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:
     """Whether an earlier create of an unknown outcome may still appear in the CRM."""
-    intent = d.claim.create_intent_at
+    intent = outcomes.last_intent(d.claim)
     return intent is not None and now < intent + timedelta(seconds=sync.timing.settle_seconds)
 
 

@@ -101,7 +101,10 @@ def draft(
             one.in_scope = False
         else:
             company = profiles.get(profile.company_id) if profile.company_id else None
-            _fill(one, target, render(target.mapping, facts(profile, company)))
+            try:
+                _fill(one, target, render(target.mapping, facts(profile, company)))
+            except Exception as fault:  # noqa: BLE001 - one record must not hold up all others
+                one.failure = _unrendered(fault)
         drafts.append(one)
     return drafts
 
@@ -142,6 +145,14 @@ def _fill(one: Draft, target: Target, wanted: Desired) -> None:
         return
     one.desired = record
     one.match = wanted.match
+
+
+def _unrendered(fault: Exception) -> Failure:
+    return Failure(
+        code="RENDER_FAULT",
+        message=f"the record could not be rendered: {type(fault).__name__}",
+        hint="please report this with the mapping's line; the record waits for a new value",
+    )
 
 
 def _is_homeless(d: Draft) -> bool:

@@ -69,13 +69,17 @@ class Worker:
         if turn is None or not turn.acquire(blocking=False):
             return False
         try:
-            return drain(self._works, name, stopping=self._stopping.is_set)
+            return self._drain(name)
         finally:
             turn.release()
 
+    def _drain(self, name: str) -> bool:
+        return drain(self._works, name, stopping=self._stopping.is_set)
+
     def _drain_loop(self, name: str) -> None:
         while not self._stopping.is_set():
-            wait = self._once(lambda: 0.0 if self.drain(name) else self._next_look(name))
+            with self._turns[name]:
+                wait = self._once(lambda: 0.0 if self._drain(name) else self._next_look(name))
             if self._bells[name].wait(wait):
                 self._bells[name].clear()
 

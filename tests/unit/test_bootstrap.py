@@ -1,0 +1,79 @@
+"""Building a process: what is opened when, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crmsync.bootstrap import open_store, open_works, rules_of
+from crmsync.connectors.memory import MemoryCrm
+from crmsync.errors import ConfigError
+from crmsync.identity.rules import EmailAsUserId
+from crmsync.settings import load_settings
+from tests.workbench import ENCRYPTION_KEY, KEYED, new_project
+
+__all__ = ["new_project"]
+
+DEALS = KEYED.replace("contacts", "deals")
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite: nothing here is about the database."""
+    return f"sqlite:///{tmp_path / 'crmsync.db'}"
+
+
+def test_nothing_is_called_before_it_is_used(new_project):
+    """Opening a project calls no CRM."""
+    MemoryCrm.forget("crm")
+    works = new_project(mappings={"contacts": KEYED}).open()
+    works.open_sync(works.mappings["contacts"])
+    assert not MemoryCrm.named("crm").calls
+
+
+def test_a_connection_is_opened_once(new_project):
+    """Two syncs of one connection share its connector, and with it its limits."""
+    works = new_project(mappings={"contacts": KEYED, "deals": DEALS}).open()
+    first, second = (works.open_sync(mapping) for mapping in works.configuration.mappings)
+    assert first.connector is second.connector
+
+
+def test_timing_and_limits_come_from_the_project(new_project):
+    """What crmsync.yaml says of a connection reaches its syncs."""
+    timing = {"request_deadline_seconds": 1, "lease_seconds": 2, "settle_seconds": 3}
+    works = new_project(mappings={"contacts": KEYED}, timing=timing).open()
+    sync = works.open_sync(works.mappings["contacts"])
+    found = sync.timing
+    assert (found.request_deadline_seconds, found.lease_seconds, found.settle_seconds) == (1, 2, 3)
+
+
+def test_the_rules_of_identity_come_from_the_project(new_project):
+    """Goals and the rule for e-mails as user ids are those of crmsync.yaml."""
+    works = new_project(
+        mappings={"contacts": KEYED},
+        goals={"Signed Up": {}},
+        identity={"email_as_user_id": "user_id"},
+    ).open()
+    rules = rules_of(works.configuration)
+    assert rules.goals == {"Signed Up"}
+    assert rules.email_as_user_id is EmailAsUserId.KEEP
+
+
+@pytest.mark.integration
+def test_a_shared_database_is_migrated_on_purpose(pg_database, tmp_path):
+    """On PostgreSQL a start does not change tables: it says which command does."""
+    env = {
+        "CRMSYNC_CONFIG": str(tmp_path / "crmsync.yaml"),
+        "CRMSYNC_DATABASE_URL": pg_database,
+        "CRMSYNC_KEYS": ENCRYPTION_KEY,
+    }
+    with pytest.raises(ConfigError, match="crmsync migrate"):
+        open_store(load_settings(env))
+
+
+def test_a_project_that_is_not_there_is_said_so(tmp_path):
+    """Without crmsync.yaml the message names the file and the command that writes one."""
+    settings = load_settings({"CRMSYNC_CONFIG": str(tmp_path / "crmsync.yaml")})
+    with pytest.raises(ConfigError, match="crmsync init"):
+        open_works(settings, env={})

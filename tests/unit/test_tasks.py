@@ -1,0 +1,88 @@
+"""The doorbell without a broker: what is rung, how often, and what a broken one costs."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from crmsync import tasks
+from crmsync.tasks import Doorbell
+from tests.workbench import until
+
+
+class Broker:
+    """Takes messages, or fails."""
+
+    def __init__(self) -> None:
+        """Take messages at first."""
+        self.sent: list[tuple[str, list[str], str]] = []
+        self.attempts = 0
+        self.is_away = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def send_task(self, name: str, args: list[str], queue: str) -> None:
+        """Take one message."""
+        self.attempts += 1
+        self.gate.wait(10)
+        if self.is_away:
+            raise ConnectionError("no")
+        self.sent.append((name, args, queue))
+
+
+@pytest.fixture
+def broker():
+    """A broker that answers."""
+    return Broker()
+
+
+def test_a_ring_is_one_message_with_nothing_but_the_name(broker):
+    """The message carries the connection's name, to the connection's own queue."""
+    Doorbell(broker, 0.0).ring("crm")
+    until(lambda: bool(broker.sent), "the bell is rung")
+    assert broker.sent == [("crmsync.wake", ["crm"], "crmsync.crm")]
+
+
+def test_rings_that_come_together_are_one_message(broker):
+    """While one message is on its way, any number of rings become one more."""
+    broker.gate.clear()
+    bell = Doorbell(broker, 0.0)
+    bell.ring("crm")
+    until(lambda: broker.attempts == 1, "the first message is on its way")
+    for _ in range(100):
+        bell.ring("crm")
+    broker.gate.set()
+    until(lambda: len(broker.sent) == 2, "the others are rung as one")
+    assert broker.attempts == 2
+
+
+def test_a_broker_that_is_away_is_left_alone_for_a_while(broker, monkeypatch):
+    """A failed ring is counted, not raised, and the broker is not asked again at once."""
+    broker.is_away = True
+    bell = Doorbell(broker, 0.0)
+    bell.ring("crm")
+    until(lambda: bell.failures == 1, "the failure is counted")
+    bell.ring("crm")
+    until(lambda: bell.failures == 2, "and the next one too")
+    assert broker.attempts == 1
+    monkeypatch.setattr(tasks, "BREAK_SECONDS", 0.0)
+
+
+def test_a_ring_never_waits(broker):
+    """Ringing returns while the broker hangs."""
+    broker.gate.clear()
+    bell = Doorbell(broker, 0.0)
+    for _ in range(10):
+        bell.ring("crm")
+    assert broker.sent == []
+    broker.gate.set()
+
+
+def test_messages_are_safe_to_lose():
+    """The app keeps no results, runs nothing twice, and has one queue per connection."""
+    conf = tasks.make_app("memory://", ["a", "b"]).conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost) == (False, False)
+    assert conf.result_backend is None
+    assert conf.accept_content == ["json"]
+    assert sorted(conf.task_queues) == ["crmsync.a", "crmsync.b"]
