@@ -15,6 +15,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from crmsync.errors import ConfigError, CrmsyncError
 
@@ -39,7 +40,7 @@ _CREDENTIALS = (
 
 
 def set_up(level: str | None = None, *, quiet: bool = False) -> None:
-    """Send all logs to stderr; `quiet` leaves only warnings, where a command shows its progress.
+    """Send all logs to stderr; `quiet` leaves only errors, where a command tells the rest itself.
 
     Raises `ConfigError` for a level that there is not.
     """
@@ -47,8 +48,8 @@ def set_up(level: str | None = None, *, quiet: bool = False) -> None:
     if number is None:
         raise ConfigError(f"CRMSYNC_LOG_LEVEL is not one of {', '.join(LEVELS)}")
     if quiet:
-        number = max(number, LEVELS["warning"])
-    before = [
+        number = max(number, LEVELS["error"])
+    before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -116,7 +117,7 @@ def trace_of(fault: object) -> str:
     return "\n".join([*lines, f"{type(fault).__name__}{said}"])
 
 
-def _renderer() -> Any:  # noqa: ANN401 - structlog's own processor type is not public
+def _renderer() -> Processor:
     if sys.stderr.isatty():
         return structlog.dev.ConsoleRenderer()
     return structlog.processors.JSONRenderer()

@@ -99,8 +99,7 @@ def _date(raw: Raw) -> Value:
 
 
 def _datetime(raw: Raw) -> Value:
-    moment = _moment(raw)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return _moment(raw).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _moment(raw: Raw) -> datetime:
@@ -116,9 +115,9 @@ def _moment(raw: Raw) -> datetime:
             moment = datetime.fromtimestamp(seconds, UTC)
         else:
             raise NotThatType("expected a date")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise NotThatType("expected a date") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _choices(raw: Raw) -> Value:

@@ -52,7 +52,7 @@ def seen(connection: Connection, batch: Sequence[Event]) -> dict[tuple[str, str]
     for source, ids in by_source.items():
         rows = connection.execute(
             select(events.c.message_id, events.c.body_sha256).where(
-                events.c.source == source, events.c.message_id.in_(ids)
+                events.c.source == source, bulk.among(connection, events.c.message_id, ids)
             )
         )
         found |= {(source, message_id): digest for message_id, digest in rows}

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from crmsync.model import CrmId, LinkId, ProfileId, Value
+from crmsync.store import bulk
 from crmsync.store.links import LinkState, snapshot_context
 from crmsync.store.tables import links
 from crmsync.store.vault import Vault
@@ -37,7 +38,7 @@ def known_records(
     found: dict[ProfileId, list[KnownRecord]] = {}
     rows = connection.execute(
         select(links)
-        .where(links.c.profile_id.in_(profile_ids))
+        .where(bulk.among(connection, links.c.profile_id, profile_ids))
         .order_by(links.c.connection, links.c.object_type, links.c.id)
     )
     for row in rows:

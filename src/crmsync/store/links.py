@@ -177,7 +177,7 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
     token, until = secrets.token_hex(16), now + lease
     connection.execute(
         update(links)
-        .where(links.c.id.in_([row.id for row in rows]))
+        .where(bulk.among(connection, links.c.id, [row.id for row in rows]))
         .values(lease_token=token, wake_at=until, due_at=None, verify_at=None)
     )
     return Lease(name, object_type, token, now, [_claim(vault, row, now) for row in rows])
@@ -295,7 +295,7 @@ def _primary_links(
             links.c.priority,
             links.c.trigger,
         )
-        .where(links.c.profile_id.in_(profile_ids), links.c.is_primary)
+        .where(bulk.among(connection, links.c.profile_id, profile_ids), links.c.is_primary)
         .order_by(links.c.id)
         .with_for_update()
     )

@@ -40,7 +40,7 @@ def find_identifiers(
     for kind, values in by_kind.items():
         rows = connection.execute(
             select(identifiers.c.value, identifiers.c.profile_id).where(
-                identifiers.c.kind == kind, identifiers.c.value.in_(values)
+                identifiers.c.kind == kind, bulk.among(connection, identifiers.c.value, values)
             )
         )
         found |= {Identifier(kind, value): ProfileId(holder) for value, holder in rows}
@@ -64,7 +64,7 @@ def identifiers_of_each(
     found: dict[ProfileId, list[Identifier]] = {}
     rows = connection.execute(
         select(identifiers.c.profile_id, identifiers.c.kind, identifiers.c.value)
-        .where(identifiers.c.profile_id.in_(ids))
+        .where(bulk.among(connection, identifiers.c.profile_id, ids))
         .order_by(identifiers.c.kind, identifiers.c.value)
     )
     for holder, kind, value in rows:
@@ -84,7 +84,7 @@ def load(connection: Connection, ids: Collection[ProfileId]) -> dict[ProfileId, 
     """Return the profiles that exist, to be read: without the sources of their traits."""
     if not ids:
         return {}
-    query = select(*COLUMNS).where(profiles.c.id.in_(ids))
+    query = select(*COLUMNS).where(bulk.among(connection, profiles.c.id, ids))
     return {row.id: _profile(row) for row in connection.execute(query)}
 
 
@@ -94,7 +94,7 @@ def load_for_change(connection: Connection, ids: Collection[ProfileId]) -> dict[
         return {}
     query = (
         select(*COLUMNS, profiles.c.trait_sources)
-        .where(profiles.c.id.in_(ids))
+        .where(bulk.among(connection, profiles.c.id, ids))
         .order_by(profiles.c.id)
         .with_for_update()
     )

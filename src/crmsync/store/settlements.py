@@ -125,7 +125,7 @@ def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int,
             links.c.verify_at,
             links.c.state,
         )
-        .where(links.c.lease_token == lease.token, links.c.id.in_(ids))
+        .where(links.c.lease_token == lease.token, bulk.among(connection, links.c.id, ids))
         .with_for_update()
     )
     return {row.id: row for row in rows}
@@ -143,7 +143,7 @@ def _one_link_per_record(
             select(links.c.crm_id).where(
                 links.c.connection == lease.connection,
                 links.c.object_type == lease.object_type,
-                links.c.crm_id.in_(found),
+                bulk.among(connection, links.c.crm_id, found),
             )
         ).scalars()
     )
@@ -209,7 +209,7 @@ def _ask_to_verify(connection: Connection, late: Sequence[Settlement], verify_at
     rows = (
         connection.execute(
             select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
-            .where(links.c.id.in_([s.claim.link_id for s in late]))
+            .where(bulk.among(connection, links.c.id, [s.claim.link_id for s in late]))
             .with_for_update()
         ).all()
         if late

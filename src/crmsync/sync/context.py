@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from crmsync.connectors.base import Connector
 from crmsync.identity.rules import Rules
@@ -12,9 +13,14 @@ from crmsync.mapping.configuration import Configuration
 from crmsync.model import Timing
 from crmsync.store.database import Database
 from crmsync.store.vault import Vault
+from crmsync.sync.gate import Gate
 
 Ring = Callable[[str], None]
 """Tells the workers that a connection has work; returns at once and never raises."""
+
+
+EVENTS_PER_COMMIT = 1_000
+"""Of several calls together: some tens of milliseconds of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Works:
     open_sync: Callable[[SyncMapping], Sync]
     """Opens a connection on first use, so that nothing is connected before it is needed."""
     ring: Ring
+    gate: Gate[Any, Any] = field(default_factory=lambda: Gate(EVENTS_PER_COMMIT))
+    """Through which events come in: calls at once share a commit."""
 
     @property
     def mappings(self) -> Mapping[str, SyncMapping]:

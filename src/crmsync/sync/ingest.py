@@ -40,54 +40,88 @@ class Ingested:
     """Seen before: changed nothing."""
     differing: list[str] = field(default_factory=list)
     """Message ids that came again with another body: the first one stays."""
-    notes: Sequence[Note] = ()
+    notes: list[Note] = field(default_factory=list)
     marked: int = 0
     """Links that got something to send."""
 
 
 def ingest(works: Works, events: Sequence[Event]) -> Ingested:
-    """Take events in one commit, in the order given; raises `StoreUnavailable` and takes none."""
-    report, bells = works.store.database.transact(
-        lambda connection: _take(works, connection, events)
-    )
-    for name in bells:
-        works.ring(name)
+    """Take events in one commit, in the order given; raises `StoreUnavailable` and takes none.
+
+    Calls that come at once from several threads share a commit.
+    """
+    report: Ingested = works.gate.submit(events, len(events), lambda calls: _commit(works, calls))
     return report
 
 
+def _commit(works: Works, calls: Sequence[Sequence[Event]]) -> list[Ingested]:
+    reports, bells = works.store.database.transact(lambda c: _take(works, c, calls))
+    for name in bells:
+        works.ring(name)
+    return reports
+
+
 def _take(
-    works: Works, connection: Connection, events: Sequence[Event]
-) -> tuple[Ingested, Collection[str]]:
+    works: Works, connection: Connection, calls: Sequence[Sequence[Event]]
+) -> tuple[list[Ingested], Collection[str]]:
     now = works.store.database.now(connection)
-    report = Ingested()
-    fresh = _fresh(connection, events, report)
+    reports = [Ingested() for _ in calls]
+    fresh = _fresh(connection, calls, reports)
     if not fresh:
-        return report, ()
+        return reports, ()
     world = _world(connection, fresh)
     outcome = fold(fresh, world, works.rules)
     _save(works, connection, fresh, outcome, now)
     marks = _marks(works, outcome, now)
     links.mark(connection, marks)
     released = _release(works, connection, fresh, outcome, now)
-    report.taken, report.notes, report.marked = len(fresh), outcome.notes, len(marks)
-    return report, {mark.connection for mark in marks} | released
+    _hand_out(outcome, marks, calls, fresh, reports)
+    return reports, {mark.connection for mark in marks} | released
 
 
-def _fresh(connection: Connection, events: Sequence[Event], report: Ingested) -> list[Event]:
-    """Leave out what was taken before, in earlier calls or earlier in this one."""
-    seen = inbox.seen(connection, events)
+def _fresh(
+    connection: Connection, calls: Sequence[Sequence[Event]], reports: Sequence[Ingested]
+) -> list[Event]:
+    """Leave out what was taken before, by an earlier commit or earlier in this one."""
+    seen = inbox.seen(connection, [event for events in calls for event in events])
     fresh = []
-    for event in events:
-        key = (event.source, event.message_id)
-        before = seen.get(key)
-        if before is None:
-            seen[key] = event.body_sha256
-            fresh.append(event)
-        else:
-            report.repeated += 1
-            if before != event.body_sha256:
-                report.differing.append(event.message_id)
+    for events, report in zip(calls, reports, strict=True):
+        for event in events:
+            key = (event.source, event.message_id)
+            before = seen.get(key)
+            if before is None:
+                seen[key] = event.body_sha256
+                fresh.append(event)
+                report.taken += 1
+            else:
+                report.repeated += 1
+                if before != event.body_sha256:
+                    report.differing.append(event.message_id)
     return fresh
+
+
+def _hand_out(
+    outcome: Outcome,
+    marks: Sequence[Mark],
+    calls: Sequence[Sequence[Event]],
+    fresh: Sequence[Event],
+    reports: Sequence[Ingested],
+) -> None:
+    """Give each call the notes on its own events and the marks on the people they are about."""
+    by_message = {
+        event.message_id: report
+        for events, report in zip(calls, reports, strict=True)
+        for event in events
+    }
+    for note in outcome.notes:
+        by_message[note.message_id].notes.append(note)
+    by_owner = {
+        owner: by_message[event.message_id]
+        for event, owner in zip(fresh, outcome.owners, strict=True)
+    }
+    for mark in marks:
+        # A company is touched by what its people send.
+        by_owner.get(mark.profile_id, reports[0]).marked += 1
 
 
 def _world(connection: Connection, events: Sequence[Event]) -> World:

@@ -123,7 +123,7 @@ class HubSpot:
         """Open a new account that holds what a snapshot says."""
         self.reset()
         for name, saved in snapshot.items():
-            self._records(name).restore(saved)
+            self._records(name).load_snapshot(saved)
 
     def actions(self) -> Mapping[str, Callable[..., Any]]:
         """Return what else can happen to an account."""

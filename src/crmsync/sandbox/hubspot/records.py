@@ -257,7 +257,7 @@ class Records:
             ],
         }  # fmt: skip
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
+    def load_snapshot(self, snapshot: Mapping[str, Any]) -> None:
         """Add what a snapshot says to records that are still empty; search sees it at once."""
         for saved in snapshot["properties"]:
             options = tuple(Option(**option) for option in saved["options"])

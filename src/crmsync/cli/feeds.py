@@ -1,0 +1,90 @@
+"""A file or a stream, line by line or row by row -> events, in bounded memory.
+
+Each item is (number from 1, event or EventRejected); one that cannot be read never hides the next.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import BinaryIO, TextIO
+
+from crmsync.errors import ConfigError, EventRejected
+from crmsync.identity.feeds import read_lines
+from crmsync.identity.reading import Arrival
+from crmsync.identity.rows import read_person_row
+from crmsync.identity.rules import Note
+from crmsync.model import Event
+
+MAX_LINE_BYTES = 8 * 1024 * 1024
+"""Longer is no call: what lies beyond is skipped unread."""
+NAMES_PEOPLE = {
+    "user_id", "userId", "person_id", "id", "email", "anonymous_id", "anonymousId",
+}  # fmt: skip
+"""A CSV without any of these columns is not about people."""
+
+Numbered = tuple[int, Event | EventRejected]
+
+
+def json_events(stream: BinaryIO, arrival: Arrival, notes: list[Note]) -> Iterator[Numbered]:
+    """Read JSON lines."""
+    for number, line in _lines(stream):
+        if line is None:
+            yield number, EventRejected("the line is longer than 8 MiB; send the call in parts")
+        else:
+            for _, read in read_lines([line], arrival, notes):
+                yield number, read
+
+
+def csv_people(stream: TextIO, arrival: Arrival, notes: list[Note]) -> Iterator[Numbered]:
+    """Read a CSV of people under a heading; the number is that of the row's last line."""
+    csv.field_size_limit(MAX_LINE_BYTES)
+    rows = csv.reader(stream)
+    heading = [name.strip() for name in next(rows, [])]
+    _check_heading(heading)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield rows.line_num, EventRejected(f"not CSV: {error}")
+            continue
+        if row:
+            yield rows.line_num, _person(heading, row, arrival, notes)
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Yield each line with its number; None for one that is too long."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES):
+        number += 1
+        too_long = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+        while too_long and (rest := stream.readline(MAX_LINE_BYTES)):
+            if rest.endswith(b"\n"):
+                break
+        yield number, None if too_long else line
+
+
+def _person(
+    heading: list[str], row: list[str], arrival: Arrival, notes: list[Note]
+) -> Event | EventRejected:
+    if len(row) > len(heading):
+        return EventRejected(
+            f"{len(row)} cells under {len(heading)} names; is there a comma that needs quotes?"
+        )
+    try:
+        return read_person_row(dict(zip(heading, row, strict=False)), arrival, notes)
+    except EventRejected as refusal:
+        return refusal
+
+
+def _check_heading(heading: list[str]) -> None:
+    if NAMES_PEOPLE.isdisjoint(heading):
+        raise ConfigError(
+            "the first line of the CSV must name its columns, among them user_id, email or "
+            "anonymous_id; every other column is a trait"
+        )
+    twice = sorted({name for name in heading if heading.count(name) > 1})
+    if twice:
+        raise ConfigError(f"the CSV names a column twice: {', '.join(twice)}")

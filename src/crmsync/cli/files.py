@@ -1,0 +1,197 @@
+"""`crmsync init` and `crmsync check`: the files a person writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.text import Text
+
+from crmsync.bootstrap import open_store, read_configuration
+from crmsync.cli.options import AsJson
+from crmsync.cli.project import open_project, open_settings
+from crmsync.cli.screen import Screen, json_line
+from crmsync.connectors import registry
+from crmsync.errors import ConfigError, Problem
+from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
+from crmsync.mapping.configuration import MAPPINGS, Configuration
+from crmsync.mapping.live import check_against
+from crmsync.mapping.schema import mapping_schema, project_schema
+from crmsync.mapping.starter import mapping_text, project_text
+from crmsync.model import ObjectSchema
+from crmsync.settings import HIDDEN_FOLDER, Settings
+from crmsync.store import profiles, state
+from crmsync.sync.context import Store, Works
+
+SCHEMA_AGE = timedelta(days=3650)
+"""For completing names in an editor, fields described long ago serve as well."""
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    connector: Annotated[
+        str | None, typer.Option(help="Which CRM; the first there is, when left out.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the connection.")] = None,
+    object_type: Annotated[
+        str, typer.Option("--object", help="The CRM object that people become.")
+    ] = "contacts",
+) -> None:
+    """Write a commented crmsync.yaml, a first mapping and the schemas for your editor.
+
+    A file that is there already is left as it is.
+    """
+    screen = Screen()
+    kind = connector or registry.names()[0]
+    registry.load(kind)
+    name = name or kind
+    variable = f"{name.upper().replace('-', '_')}_TOKEN"
+    path = Path(os.environ.get("CRMSYNC_CONFIG") or "crmsync.yaml").resolve()
+    hidden = path.parent / HIDDEN_FOLDER
+    written = {
+        path: project_text(name, kind, variable),
+        path.parent / MAPPINGS / f"{name}-{object_type}.yaml": mapping_text(name, object_type),
+        hidden / ".gitignore": "*\n",
+    }
+    for file, text in written.items():
+        kept = file.exists()
+        if not kept:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        if file.parent != hidden:
+            screen.say(f"{'kept   ' if kept else 'written'}  {_near(file)}")
+    write_editor_schemas(hidden, connections=[name])
+    screen.say(
+        f"\nNext: put the CRM's token into the environment variable {variable}, then run\n"
+        f"  crmsync connect {name}\n  crmsync up"
+    )
+
+
+@app.command()
+def check(
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the CRM too: fields, types, choices.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find every mistake in crmsync.yaml and the mappings.
+
+    Exit code 1 when there is an error; a warning alone does not count.
+    """
+    settings = open_settings()
+    try:
+        configuration = read_configuration(settings, os.environ, _seen_traits(settings))
+    except ConfigError as error:
+        if not error.problems:
+            raise
+        _show(error.problems, as_json=as_json)
+        raise typer.Exit(1) from None
+    problems = list(configuration.warnings)
+    if live:
+        problems += _live_problems(open_project(settings=settings))
+    _show(problems, as_json=as_json)
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(1)
+    if not as_json:
+        Screen().say(_summary(configuration, live=live), style="green")
+
+
+def write_editor_schemas(
+    hidden: Path,
+    *,
+    connections: Sequence[str],
+    facts: Sequence[str] = (),
+    objects: Mapping[tuple[str, str], ObjectSchema] | None = None,
+) -> None:
+    """Write the JSON Schemas by which an editor completes and checks the files."""
+    hidden.mkdir(parents=True, exist_ok=True)
+    known = {*KNOWN_FACTS, *COMPANY_FACTS, *facts}
+    schemas = {
+        "project.json": project_schema(registry.names()),
+        "schema.json": mapping_schema(connections, known, objects),
+    }
+    for name, schema in schemas.items():
+        (hidden / name).write_bytes(orjson.dumps(schema, option=orjson.OPT_INDENT_2))
+
+
+def known_objects(
+    store: Store, configuration: Configuration
+) -> dict[tuple[str, str], ObjectSchema]:
+    """Return the fields of every mapped object that a CRM has ever described to us."""
+    pairs = [(mapping.connection, mapping.object_type) for mapping in configuration.mappings]
+    with store.database.read() as connection:
+        oldest = store.database.now(connection) - SCHEMA_AGE
+        found = {pair: state.find_schema(connection, *pair, oldest) for pair in pairs}
+    return {pair: schema for pair, schema in found.items() if schema is not None}
+
+
+def _seen_traits(settings: Settings) -> set[str]:
+    """Return the names of traits that events have brought; checking makes no database."""
+    database = settings.config_path.parent / HIDDEN_FOLDER / "crmsync.db"
+    if settings.database_url.startswith("sqlite") and not database.exists():
+        return set()
+    store = open_store(settings)
+    with store.database.read() as connection:
+        return profiles.known_trait_names(connection)
+
+
+def _live_problems(works: Works) -> list[Problem]:
+    """Compare each mapping with what its CRM says of its fields, and remember what it said."""
+    problems: list[Problem] = []
+    database = works.store.database
+    for mapping in works.configuration.mappings:
+        schema = works.open_sync(mapping).connector.describe(mapping.object_type)
+        problems += check_against(mapping, schema)
+        database.transact(
+            lambda c, name=mapping.connection, schema=schema: state.save_schema(  # type: ignore[misc] # bound now
+                c, name, schema, database.now(c)
+            )
+        )
+    return problems
+
+
+def _show(problems: Sequence[Problem], *, as_json: bool) -> None:
+    screen = Screen()
+    for problem in problems:
+        if as_json:
+            json_line(
+                {
+                    "file": problem.file,
+                    "line": problem.line,
+                    "column": problem.column,
+                    "severity": problem.severity,
+                    "message": problem.message,
+                }
+            )
+        else:
+            style = "red" if problem.severity == "error" else "yellow"
+            first, _, below = str(problem).partition("\n")
+            mark = "" if problem.severity == "error" else "warning: "
+            screen.err.print(Text(mark + first, style=style), soft_wrap=True)
+            if below:
+                screen.err.print(below, soft_wrap=True)
+
+
+def _summary(configuration: Configuration, *, live: bool) -> str:
+    mappings, connections = len(configuration.mappings), len(configuration.connections)
+    against = ", and the CRM agrees" if live else "; `crmsync check --live` asks the CRM too"
+    return (
+        f"{_counted(mappings, 'mapping')} for {_counted(connections, 'connection')}: fine{against}"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _near(file: Path) -> str:
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)

@@ -1,0 +1,193 @@
+"""`crmsync runs`, `log` and `failures`: what was done, record by record, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from crmsync.cli.options import AsJson, Limit
+from crmsync.cli.project import find_person, open_database, open_project
+from crmsync.cli.screen import Screen, change_text, json_line, safe, shortened
+from crmsync.errors import ConfigError
+from crmsync.identity.times import parse_time
+from crmsync.model import RunId
+from crmsync.store import runs as stored_runs
+from crmsync.store.runs import FailureGroup, LogEntry, Run
+from crmsync.sync.context import Store
+from crmsync.sync.replay import failure_groups
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Seconds."""
+
+app = typer.Typer()
+
+
+@app.command()
+def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List the latest runs, newest first: one tick, one command, or an hour of real time each."""
+    store = open_database()
+    with store.database.read() as connection:
+        found = stored_runs.list_runs(connection, limit)
+    if as_json:
+        for run in found:
+            json_line(_run_as_json(run))
+        return
+    if not found:
+        Screen().say("no runs yet: `crmsync push` makes the first")
+        return
+    counts = ("created", "updated", "unchanged", "retried", "failed", "calls")
+    Screen().table(
+        ("run", "sync", "trigger", "began", *counts),
+        [
+            (run.id, run.sync, run.trigger, run.started_at, *(getattr(run, c) for c in counts))
+            for run in found
+        ],
+        numbers="run " + " ".join(counts),
+    )
+
+
+@app.command()
+def log(  # noqa: PLR0913 - each is one way to narrow the list
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what did not succeed.")] = False,
+    record: Annotated[
+        str | None, typer.Option(help="One person: a profile id, a user id or an e-mail.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="A while (90s, 15m, 12h, 1d, 2w) or a time.")
+    ] = None,
+    run: Annotated[int | None, typer.Option(help="One run.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what was done record by record, newest first, with each field's old and new value."""
+    store = open_database()
+    person = find_person(store, record).id if record is not None else None
+    with store.database.read() as connection:
+        entries = stored_runs.find_entries(
+            connection,
+            store.vault,
+            failed=failed,
+            profile_id=person,
+            run_id=RunId(run) if run is not None else None,
+            since=_moment(store, since) if since is not None else None,
+            limit=limit,
+        )
+        if as_json:
+            for entry in entries:
+                json_line(_entry_as_json(entry))
+            return
+        listed = list(entries)
+    _tell_entries(Screen(), listed, limit)
+
+
+@app.command()
+def failures(*, as_json: AsJson = False) -> None:
+    """List what fails now by cause: the CRM's words, what to do, and how to send it again."""
+    groups = failure_groups(open_project())
+    if as_json:
+        for group_id, group in groups:
+            json_line(_group_as_json(group_id, group))
+        return
+    tell_failures(Screen(), groups)
+
+
+def tell_failures(
+    screen: Screen, groups: list[tuple[str, FailureGroup]], *, program: str = "crmsync"
+) -> None:
+    """Print each cause with what to do about it."""
+    if not groups:
+        screen.say("nothing fails", style="green")
+    for group_id, group in groups:
+        where = f" in '{safe(group.field)}'" if group.field else ""
+        people = "1 record" if group.count == 1 else f"{group.count:,} records"
+        state = "set aside until replayed" if group.dead else "will be tried again by itself"
+        screen.say(
+            Text.assemble(
+                (f"{people}", "bold red"), f" of {group.sync}: ",
+                (safe(group.code), "bold"), f"{where}, {state}",
+            )
+        )  # fmt: skip
+        screen.item("they say", shortened(group.message))
+        if group.hint:
+            screen.item("do this", group.hint)
+        screen.item("example", f"{program} explain {group.example}")
+        screen.item("again", f"{program} replay --group {group_id}")
+        screen.say()
+
+
+def _tell_entries(screen: Screen, entries: list[LogEntry], limit: int) -> None:
+    if not entries:
+        screen.say("nothing in the log matches")
+        return
+    screen.table(
+        ("at", "run", "profile", "object", "action", "outcome", "what"),
+        [(e.at, e.run, e.profile_id, e.object, e.action, e.outcome, _what(e)) for e in entries],
+        numbers="run",
+    )
+    if len(entries) == limit:
+        screen.note(f"the latest {limit}; --limit shows more")
+
+
+def _what(entry: LogEntry) -> str:
+    if entry.error is not None:
+        return shortened(f"{entry.error['code']}: {entry.error['message']}")
+    return change_text(entry.fields)
+
+
+def _moment(store: Store, text: str) -> datetime:
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", text.strip())
+    if match:
+        with store.database.read() as connection:
+            now = store.database.now(connection)
+        return now - timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise ConfigError(
+            f"--since {shlex.quote(text)}: give a while such as 15m, 12h or 1d, or a time such as "
+            "2026-01-31T12:00:00Z"
+        ) from None
+
+
+def _run_as_json(run: Run) -> dict[str, object]:
+    return {name: getattr(run, name) for name in Run.__slots__}
+
+
+def _entry_as_json(entry: LogEntry) -> dict[str, object]:
+    error = entry.error
+    return {
+        "run": entry.run,
+        "sync": entry.sync,
+        "connection": entry.connection,
+        "object": entry.object,
+        "profile_id": entry.profile_id,
+        "crm_id": entry.crm_id,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "fields": entry.fields,
+        "error": error and {name: error[name] for name in ("class", "code", "message", "hint")},
+        "attempt": entry.attempt,
+        "at": entry.at,
+    }
+
+
+def _group_as_json(group_id: str, group: FailureGroup) -> dict[str, object]:
+    return {
+        "group": group_id,
+        "sync": group.sync,
+        "class": group.error_class,
+        "code": group.code,
+        "field": group.field,
+        "count": group.count,
+        "message": group.message,
+        "hint": group.hint,
+        "example": group.example,
+        "dead": group.dead,
+        "replay": f"crmsync replay --group {group_id}",
+    }

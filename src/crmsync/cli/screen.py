@@ -1,0 +1,175 @@
+"""How things are shown: colours and tables at a terminal, plain aligned lines in a pipe.
+
+Rows that `--json` asks for are one JSON object a line. Whatever came from outside is shown with its
+control characters replaced, so that a name in a CRM can neither move the cursor nor break a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from crmsync.identity.times import iso
+
+_UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
+"""Unicode categories that can change what is shown around them."""
+NAME_WIDTH = 9
+"""Characters of the names in a list of items."""
+LONGEST = 200
+"""Characters of a CRM's words worth reading in a list."""
+STYLES = {
+    "succeeded": "green", "created": "green", "updated": "green", "clean": "green",
+    "retry": "yellow", "unknown": "yellow", "dirty": "yellow", "leased": "yellow",
+    "rejected": "red", "dead": "red", "conflict": "red", "failed": "red",
+}  # fmt: skip
+
+
+class Screen:
+    """One command's stdout and stderr."""
+
+    def __init__(self) -> None:
+        """Find out whether anybody watches."""
+        self.out = Console(highlight=False, markup=False, emoji=False)
+        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person watches stdout."""
+        return self.out.is_terminal
+
+    def say(self, text: str | Text = "", *, style: str = "") -> None:
+        """Print one line of the result."""
+        self.out.print(text, style=style or None, soft_wrap=not self.is_terminal)
+
+    def item(self, name: str, text: str, *, indent: int = 2, style: str = "") -> None:
+        """Print what a name stands for; text that needs more lines stays in its column."""
+        if not self.is_terminal:
+            self.say(f"{' ' * indent}{name.ljust(NAME_WIDTH)} {safe(text)}")
+            return
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(width=NAME_WIDTH, style="dim")
+        grid.add_column(overflow="fold")
+        grid.add_row(name, Text(safe(text), style=style))
+        self.out.print(Padding(grid, (0, 0, 0, indent)))
+
+    def paragraph(self, text: str, *, indent: int, style: str = "") -> None:
+        """Print one line of the result, set in; what does not fit goes on in the same column."""
+        if self.is_terminal:
+            self.out.print(Padding(Text(text, style=style), (0, 0, 0, indent)))
+        else:
+            self.say(" " * indent + text)
+
+    def note(self, text: str | Text, *, style: str = "dim") -> None:
+        """Print one line about the result, on stderr: pipes do not see it."""
+        self.err.print(text, style=style, soft_wrap=True)
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: str = ""
+    ) -> None:
+        """Print rows under a heading; the columns named in `numbers` stand to the right."""
+        right = set(numbers.split())
+        cells = [[cell(value) for value in row] for row in rows]
+        if self.is_terminal:
+            self._drawn(columns, cells, right)
+        else:
+            self._plain(columns, cells, right)
+
+    def _drawn(
+        self, columns: Sequence[str], cells: Sequence[Sequence[Text]], right: set[str]
+    ) -> None:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
+        for name in columns:
+            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        for row in cells:
+            table.add_row(*row)
+        self.out.print(table)
+
+    def _plain(
+        self, columns: Sequence[str], cells: Sequence[Sequence[Text]], right: set[str]
+    ) -> None:
+        texts = [list(columns), *([c.plain for c in row] for row in cells)]
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        for row in texts:
+            padded = [
+                value.rjust(width) if name in right else value.ljust(width)
+                for name, value, width in zip(columns, row, widths, strict=True)
+            ]
+            self.say("  ".join(padded).rstrip())
+
+
+def json_line(content: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line of stdout."""
+    sys.stdout.write(json.dumps(content, ensure_ascii=False, default=_plain_value) + "\n")
+
+
+def error_line(message: str) -> None:
+    """Print what went wrong on stderr; its first line is red."""
+    first, _, rest = message.partition("\n")
+    screen = Screen()
+    line = Text.assemble(("crmsync: ", "bold red"), (safe(first), "red"))
+    screen.err.print(line, soft_wrap=True)
+    if rest:
+        screen.err.print(rest, soft_wrap=True)
+
+
+def safe(text: str) -> str:
+    """Return text with every character replaced that is no mark on the screen."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if c in "\n\t" else "\ufffd" if unicodedata.category(c) in _UNSAFE else c for c in text
+    )
+
+
+def shortened(text: str) -> str:
+    """Return text safe to show, cut where it would fill the screen; `--json` has all of it."""
+    clean = safe(text)
+    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
+
+
+def value_text(value: object) -> str:
+    """Return a field's value as a person reads it: texts in quotes, nothing as `(empty)`."""
+    if value is None:
+        return "(empty)"
+    return safe(json.dumps(value, ensure_ascii=False, default=_plain_value))
+
+
+def change_text(fields: Mapping[str, Sequence[Any]], limit: int = 4) -> str:
+    """Return changes as `name: old → new`, the first few of them."""
+    texts = []
+    for name, (old, new) in list(fields.items())[:limit]:
+        before = "" if old is None else f"{value_text(old)} → "
+        texts.append(f"{safe(name)}: {before}{value_text(new)}")
+    more = len(fields) - limit
+    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+
+
+def cell(value: object) -> Text:
+    """Return one cell of a table: times to the second in UTC, known words in their colour."""
+    if isinstance(value, Text):
+        return value
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, datetime):
+        return Text(moment(value))
+    text = safe(str(value))
+    return Text(text, style=STYLES.get(text, ""))
+
+
+def moment(at: datetime) -> str:
+    """Return a time as people read it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _plain_value(value: object) -> str:
+    return iso(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,1 @@
+"""The data set that `run.py demo` and newcomers try crmsync with."""

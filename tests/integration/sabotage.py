@@ -1,0 +1,73 @@
+"""Each takes one safeguard out of the push, so that a test can show what it is there for.
+
+Used by `worker_main.py` in a process of its own, by name; nothing of it exists in the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from crmsync.model import Action
+from crmsync.store import links, settlements
+from crmsync.store.tables import links as links_table
+from crmsync.sync import outcomes, push, records
+
+
+def leases_never_end() -> None:
+    """Let a claim hold a link for a year, as a queue that only deletes what was done would."""
+    original = links.claim
+
+    def claim(*given: Any, **named: Any) -> Any:
+        return original(*given, **{**named, "lease": timedelta(days=365)})
+
+    links.claim = claim
+
+
+def no_upsert_key() -> None:
+    """Create a record wherever no link is known, without a key by which the CRM could find it."""
+    original = records.operation
+
+    def operation(target: Any, d: Any) -> Any:
+        planned = original(target, d)
+        if planned is None or planned.action is not Action.UPSERT:
+            return planned
+        fields = {k: v for k, v in planned.fields.items() if k != target.upsert_key}
+        return replace(planned, action=Action.CREATE, fields=fields, match_value=None)
+
+    vars(push)["operation"] = operation  # where the push looks it up
+
+
+def no_fence() -> None:
+    """Settle by the link's id alone, whoever holds its lease by now."""
+
+    def held(connection: Any, _lease: Any, ids: Any) -> Any:
+        rows = connection.execute(select(links_table).where(links_table.c.id.in_(ids)))
+        return {row.id: row for row in rows}
+
+    settlements._held = held
+
+
+def no_verify() -> None:
+    """Forget that a write of unknown outcome may still be applied."""
+    original = outcomes._uncertain
+
+    def uncertain(*given: Any) -> Any:
+        return replace(original(*given), verify_at=None)
+
+    outcomes._uncertain = uncertain
+    outcomes._verify_after = lambda *_: None
+
+
+def no_create_intent() -> None:
+    """Create again at once what may have been created already."""
+    push._may_still_land = lambda *_: False
+
+
+BY_NAME: Mapping[str, Callable[[], None]] = {
+    f.__name__: f for f in (leases_never_end, no_upsert_key, no_fence, no_verify, no_create_intent)
+}

@@ -1,0 +1,97 @@
+"""Starting, killing and freezing worker processes.
+
+They are forked from a server process that has everything imported already and no threads, so that
+each begins within milliseconds and in a clean state.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.integration.worker_main import main
+from tests.workbench import Project, until
+
+END_SECONDS = 30.0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.integration.worker_main"])
+
+
+class WorkerProcess:
+    """One worker; it begins when it is made."""
+
+    def __init__(self, project: Project, role: str, *switches: str, **env: str) -> None:
+        """Start it in a role of `worker_main`, with switches of `sabotage`."""
+        number = len(list(project.folder.glob("worker-*")))
+        self.log = project.folder / f"worker-{number}.log"
+        self.log.touch()
+        self.line, theirs = _FORKS.Pipe()
+        self._process = _FORKS.Process(
+            target=main,
+            args=(role, switches, {**project.env, **env}, str(self.log), theirs),
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()
+
+    def kill(self) -> None:
+        """SIGKILL: it gets to do nothing any more."""
+        self._process.kill()
+        self._process.join(END_SECONDS)
+        assert self._process.exitcode is not None
+
+    def ask(self) -> Any:
+        """Let a waiting worker go on; return what it says next."""
+        self.line.send("go")
+        return self.hear()
+
+    def hear(self) -> Any:
+        """Return what it says next."""
+        assert self.line.poll(END_SECONDS), self.log.read_text()
+        return self.line.recv()
+
+    def wait_frozen(self) -> None:
+        """Return once it has stopped itself."""
+        until(self._is_frozen, "the worker stops itself")
+
+    def thaw(self) -> None:
+        """Let it go on after it was stopped."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self._process.is_alive():
+            self.kill()
+        self.line.close()
+        self._process.close()
+
+    def _is_frozen(self) -> bool:
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+
+class Start(Protocol):
+    """Starts a worker that ends with the block."""
+
+    def __call__(self, *switches: str, role: str = "worker") -> WorkerProcess:
+        """Start one with these switches besides the common ones."""
+        ...
+
+
+@contextmanager
+def workers(project: Project, *common: str, **env: str) -> Iterator[Start]:
+    """Give what starts workers; all of them are gone when the block ends."""
+    with ExitStack() as stack:
+
+        def start(*switches: str, role: str = "worker") -> WorkerProcess:
+            worker = WorkerProcess(project, role, *common, *switches, **env)
+            stack.callback(worker.end)
+            return worker
+
+        yield start

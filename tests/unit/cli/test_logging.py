@@ -1,0 +1,47 @@
+"""The log never holds credentials, traits or the texts of exceptions."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmsync import logging
+from crmsync.errors import ConfigError, Unavailable
+
+
+@pytest.mark.parametrize(
+    ("logged", "kept"),
+    [
+        ({"authorization": "Bearer abc"}, {"authorization": "***"}),
+        ({"api_key": "abc", "keys": ["abc"]}, {"api_key": "***", "keys": "***"}),
+        ({"traits": {"email": "a@b.example"}}, {"traits": "***"}),
+        ({"detail": "GET /x?api_token=abc&limit=1"}, {"detail": "GET /x?api_token=***&limit=1"}),
+        ({"detail": "sent Bearer abc.def-1"}, {"detail": "sent Bearer ***"}),
+        ({"url": "postgresql://me:pw@host/x"}, {"url": "postgresql://***@host/x"}),
+        ({"nested": {"token": "abc", "ok": 1}}, {"nested": {"token": "***", "ok": 1}}),
+        ({"sync": "contacts", "links": 3}, {"sync": "contacts", "links": 3}),
+    ],
+)
+def test_what_must_not_be_logged_is_taken_out(logged, kept):
+    """Credentials go by name and by shape, personal data by name; ids and counts stay."""
+    assert logging.redact(None, "info", dict(logged)) == kept
+
+
+def test_a_trace_says_where_and_not_what():
+    """An exception's text may quote a trait, so only its type and its frames are kept."""
+    with pytest.raises(ValueError, match=r"a@b\.example") as raised:
+        int("a@b.example")
+    event = logging.redact(None, "error", {"event": "worker_fault", "exc_info": raised.value})
+    assert "test_logging.py" in event["trace"]
+    assert event["trace"].endswith("ValueError")
+    assert "a@b.example" not in str(event)
+
+
+def test_our_own_errors_keep_their_safe_words():
+    """The message of a CrmsyncError holds no secrets, so it may be read in the log."""
+    assert logging.trace_of(Unavailable("the CRM is down")).endswith("Unavailable: the CRM is down")
+
+
+def test_a_level_that_there_is_not_is_refused():
+    """A slip in CRMSYNC_LOG_LEVEL is told, not ignored."""
+    with pytest.raises(ConfigError, match="debug, info, warning, error"):
+        logging.set_up("loud")

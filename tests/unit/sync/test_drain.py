@@ -1,0 +1,65 @@
+"""Draining a connection: what it leaves alone, and how long until there is work."""
+
+from __future__ import annotations
+
+from crmsync.errors import RateLimited
+from crmsync.model import FieldSchema, FieldType
+from crmsync.store import state
+from crmsync.sync.drain import drain, next_wake_seconds
+from crmsync.sync.push import push
+from tests.unit.sync.people import held, mapping
+from tests.workbench import KEY, KEYED, ROOMY, identify, ingest, link_rows, the_sync
+
+
+def test_a_connection_is_drained_to_the_end(works_with, crm):
+    """One call of `drain` sends everything that is due, over all slices."""
+    works = works_with(KEYED)
+    for start in (0, 1000):
+        ingest(works, [identify(f"u{start + n}", first_name="Ann") for n in range(1000)])
+    assert drain(works, "crm") is False
+    assert len(held(crm)) == 2000
+
+
+def test_after_a_refusal_nobody_calls_for_a_while(works_with, crm):
+    """A 429 rests the connection for as long as the CRM asked; then the same work goes on."""
+    works = works_with(KEYED)
+    push(the_sync(works), go_on=lambda: False)
+    ingest(works, [identify("u1", first_name="Ann")])
+    crm.fail_next(RateLimited(retry_after_seconds=60))
+    drain(works, "crm")
+    calls = dict(crm.calls)
+    assert drain(works, "crm") is False
+    assert dict(crm.calls) == calls
+    works.store.database.transact(lambda connection: state.resume(connection, "crm"))
+    assert next_wake_seconds(works, "crm") == ROOMY["sweep_seconds"]
+
+
+def test_a_refusal_rests_the_connections_other_syncs_too(works_with, crm):
+    """A connection that asked one sync for patience is not called for another one."""
+    crm.schemas["deals"] = {KEY: FieldSchema(KEY, KEY, FieldType.TEXT, unique=True)} | {
+        "stage": FieldSchema("stage", "stage", FieldType.TEXT)
+    }
+    works = works_with(KEYED, others={"deals": mapping("stage: plan", object="deals")})
+    for name in ("contacts", "deals"):
+        push(the_sync(works, name), go_on=lambda: False)
+    ingest(works, [identify("u1", first_name="Ann", plan="pro")])
+    crm.fail_next(RateLimited(retry_after_seconds=60))
+    calls = crm.calls["write"]
+    drain(works, "crm")
+    assert crm.calls["write"] == calls + 1
+
+
+def test_stopping_ends_a_drain_between_slices(works_with, crm):
+    """A worker that is to stop claims nothing more."""
+    works = works_with(KEYED)
+    ingest(works, [identify("u1", first_name="Ann")])
+    assert drain(works, "crm", stopping=lambda: True) is False
+    assert link_rows(works.store, "lease_token") == [(None,)]
+
+
+def test_the_next_look_is_when_work_is_due(works_with, crm):
+    """Without work it is a sweep away, with work due now it is at once."""
+    works = works_with(KEYED)
+    assert next_wake_seconds(works, "crm") == ROOMY["sweep_seconds"]
+    ingest(works, [identify("u1", first_name="Ann")])
+    assert next_wake_seconds(works, "crm") == 0.0

@@ -1,0 +1,99 @@
+"""A worker's threads: woken by the bell, by what is due, or by the sweep."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from crmsync.errors import StoreUnavailable
+from crmsync.sync import drain as drain_module
+from crmsync.sync import worker as worker_module
+from crmsync.sync.worker import Worker
+from tests.unit.sync.people import held
+from tests.workbench import KEYED, ROOMY, identify, ingest, until
+
+SLOW_SWEEP = {**ROOMY, "sweep_seconds": 3600.0}
+
+
+@pytest.fixture
+def run():
+    """Starts workers and stops them when the test ends."""
+    started: list[Worker] = []
+
+    def start(works) -> Worker:
+        worker = Worker(works)
+        started.append(worker)
+        worker.start()
+        return worker
+
+    yield start
+    for worker in started:
+        worker.stop(5.0)
+
+
+def test_the_bell_wakes_a_worker(new_project, crm, run):
+    """What is rung for is sent, though the next sweep is an hour away."""
+    project = new_project(mappings={"contacts": KEYED}, timing=SLOW_SWEEP)
+    worker = run(project.open())
+    ingest(project.open(worker.ring), [identify("u1", first_name="Ann")])
+    until(lambda: len(held(crm)) == 1, "it is sent")
+
+
+def test_the_sweep_finds_what_no_bell_was_rung_for(works_with, crm, run):
+    """A lost bell costs a sweep and no data."""
+    works = works_with(KEYED)
+    run(works)
+    ingest(works, [identify("u1", first_name="Ann")])
+    until(lambda: len(held(crm)) == 1, "it is sent")
+
+
+def test_a_database_that_is_away_does_not_end_a_worker(works_with, crm, run, monkeypatch):
+    """A round that fails is followed by the next one."""
+    monkeypatch.setattr(worker_module, "STORE_REST_SECONDS", 0.01)
+    rounds = iter([StoreUnavailable(), ValueError("a bug"), None, None])
+    original = drain_module.drain
+
+    def drain(*given, **named):
+        trouble = next(rounds, None)
+        if trouble is not None:
+            raise trouble
+        return original(*given, **named)
+
+    monkeypatch.setattr(worker_module, "drain", drain)
+    works = works_with(KEYED)
+    run(works)
+    ingest(works, [identify("u1", first_name="Ann")])
+    until(lambda: len(held(crm)) == 1, "it is sent")
+
+
+def test_a_thread_does_not_spin_while_another_drains(works_with, crm, monkeypatch):
+    """While the bell's thread drains a connection, the sweep's thread waits for it."""
+    works = works_with(KEYED, timing=SLOW_SWEEP)
+    draining, go_on, spinning = threading.Event(), threading.Event(), threading.Event()
+    looks = itertools.count(1)
+
+    def slow(*_: object, **__: object) -> bool:
+        draining.set()
+        go_on.wait(10)
+        return False
+
+    def look(*_: object) -> float:
+        if next(looks) > 20:
+            spinning.set()
+        return 0.0
+
+    monkeypatch.setattr(worker_module, "drain", slow)
+    monkeypatch.setattr(worker_module, "next_wake_seconds", look)
+    worker = Worker(works)
+    bell = threading.Thread(target=worker.drain, args=("crm",))
+    bell.start()
+    draining.wait(10)
+    worker.start()
+    try:
+        assert not spinning.wait(0.5)
+    finally:
+        go_on.set()
+        worker.stop(5.0)
+        bell.join(10)
