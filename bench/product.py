@@ -22,7 +22,7 @@ from bench.children import Said
 from bench.contacts import FIELDS, OWN_TRAITS, identify
 from bench.crm import TOKEN
 from bench.figures import Figures, measured
-from crmsync.bootstrap import open_works
+from crmsync.bootstrap import open_works, tune_collector
 from crmsync.errors import EventRejected
 from crmsync.identity.feeds import read_batch
 from crmsync.identity.reading import Arrival
@@ -151,6 +151,7 @@ def timed_drain(project: Mapping[str, Any]) -> tuple[Figures, Said]:
     """Drain in a process of its own: the job that is measured."""
     works = open_project(project)
     works.open_sync(works.mappings[SYNC])  # a worker that is up has its connection open
+    tune_collector()
     with measured() as figures:
         drain_all(works)
     return figures, {}
