@@ -191,9 +191,18 @@ def renew(connection: Connection, lease: Lease, until: datetime) -> int:
     return result.rowcount
 
 
-def record_create_intents(connection: Connection, ids: Sequence[LinkId], now: datetime) -> None:
-    """Say, before it is sent, that a create may land from now on."""
-    bulk.update(connection, links, [{"id": link, "create_intent_at": now} for link in ids])
+def record_create_intents(
+    connection: Connection, lease: Lease, ids: Collection[LinkId], now: datetime
+) -> set[LinkId]:
+    """Say, before it is sent, that a create may land from now on; return the links still held."""
+    held = connection.execute(
+        select(links.c.id)
+        .where(links.c.lease_token == lease.token, bulk.among(connection, links.c.id, ids))
+        .with_for_update()
+    ).scalars()
+    found = {LinkId(link) for link in held.all()}
+    bulk.update(connection, links, [{"id": link, "create_intent_at": now} for link in found])
+    return found
 
 
 def next_wake(connection: Connection, name: str, object_types: Collection[str]) -> datetime | None:
@@ -299,7 +308,7 @@ def _primary_links(
         .order_by(links.c.id)
         .with_for_update()
     )
-    return {(r.connection, r.object_type, r.profile_id): r for r in rows}
+    return {(r.connection, r.object_type, r.profile_id): r for r in rows.all()}
 
 
 def _links_of(connection: Connection, profile_id: ProfileId) -> Sequence[Any]:

@@ -85,7 +85,7 @@ def load(connection: Connection, ids: Collection[ProfileId]) -> dict[ProfileId, 
     if not ids:
         return {}
     query = select(*COLUMNS).where(bulk.among(connection, profiles.c.id, ids))
-    return {row.id: _profile(row) for row in connection.execute(query)}
+    return {row.id: _profile(row) for row in connection.execute(query).all()}
 
 
 def load_for_change(connection: Connection, ids: Collection[ProfileId]) -> dict[ProfileId, Profile]:
@@ -99,7 +99,7 @@ def load_for_change(connection: Connection, ids: Collection[ProfileId]) -> dict[
         .with_for_update()
     )
     found = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         found[row.id] = profile = _profile(row)
         profile.trait_sources = unpack_sources(row.trait_sources)
     return found

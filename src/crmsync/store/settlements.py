@@ -128,7 +128,7 @@ def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int,
         .where(links.c.lease_token == lease.token, bulk.among(connection, links.c.id, ids))
         .with_for_update()
     )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in rows.all()}
 
 
 def _one_link_per_record(
@@ -209,7 +209,10 @@ def _ask_to_verify(connection: Connection, late: Sequence[Settlement], verify_at
     rows = (
         connection.execute(
             select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
-            .where(bulk.among(connection, links.c.id, [s.claim.link_id for s in late]))
+            .where(
+                bulk.among(connection, links.c.id, [s.claim.link_id for s in late]),
+                links.c.state == LinkState.ACTIVE,
+            )
             .with_for_update()
         ).all()
         if late

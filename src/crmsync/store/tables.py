@@ -6,6 +6,7 @@ Columns named `sealed` hold ciphertext (`vault.py`), with the context said besid
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,25 +30,42 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite keeps it as text that sorts by time."""
+    """An aware datetime; on SQLite text in UTC that sorts by time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times; SQLite's text form has no zone, so store UTC there."""
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Keep what PostgreSQL has a type for; SQLite has text."""
+        own = Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(own)
 
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return the aware time."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+    # The processors themselves, since a call into `process_...` per value would cost the push a
+    # tenth of its time.
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Return what turns a moment into what is stored."""
+        return _as_text if dialect.name == "sqlite" else None
+
+    def result_processor(
+        self, dialect: Dialect, _coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Return what turns what is stored into a moment."""
+        return _from_text if dialect.name == "sqlite" else None
+
+
+def _as_text(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+
+
+def _from_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def json_text(value: Any) -> str:

@@ -158,7 +158,6 @@ class Flight:
                     d,
                     result,
                     delivered.batch.action,
-                    aboard.slice_.run_of(d.claim),
                     now,
                     self._sync.timing,
                     retry_after=wait_for,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from crmsync.model import Action, Failure, Outcome, Result, RunId, Timing, Value
+from crmsync.model import Action, Failure, Outcome, Result, Timing, Value
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
 from crmsync.sync.records import Draft
@@ -37,13 +37,13 @@ def backoff(attempts: int) -> timedelta:
     return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - not a secret
 
 
-def unchanged(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
+def unchanged(d: Draft, now: datetime, timing: Timing) -> Settlement:
     """Settle a link for which nothing has to be sent."""
     if d.failure is not None:
-        return rejected(d, run, "none", d.failure)
+        return rejected(d, "none", d.failure)
     return Settlement(
         d.claim,
-        run,
+        d.run,
         "none",
         Outcome.SKIPPED,
         acked=True,
@@ -53,11 +53,10 @@ def unchanged(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement
     )
 
 
-def settlement(  # noqa: PLR0913, PLR0917 - a decision table: each argument is one of its columns
+def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its columns
     d: Draft,
     result: Result,
     action: Action,
-    run: RunId,
     now: datetime,
     timing: Timing,
     *,
@@ -69,7 +68,7 @@ def settlement(  # noqa: PLR0913, PLR0917 - a decision table: each argument is o
         case Outcome.SUCCEEDED | Outcome.SKIPPED:
             return Settlement(
                 d.claim,
-                run,
+                d.run,
                 "create" if result.created else "update",
                 Outcome.SUCCEEDED,
                 acked=True,
@@ -79,15 +78,15 @@ def settlement(  # noqa: PLR0913, PLR0917 - a decision table: each argument is o
                 verify_at=_verify_after(d.claim, now, timing),
             )
         case Outcome.RETRY:
-            return _again(d, result, action, run, now, now + retry_after, timing)
+            return _again(d, result, action, now, now + retry_after, timing)
         case Outcome.UNKNOWN:
-            return _uncertain(d, result, action, run, now, timing)
+            return _uncertain(d, result, action, now, timing)
         case Outcome.REJECTED:
             if result.existing_id and can_adopt and d.claim.attempts < ADOPTION_ATTEMPTS:
                 due = now + ADOPTION_WAIT
-                return _again(d, result, action, run, now, due, timing, charged=1)
+                return _again(d, result, action, now, due, timing, charged=1)
             failure = result.failure or Failure("REJECTED", "refused without a reason", "")
-            return rejected(d, run, str(action), failure)
+            return rejected(d, str(action), failure)
 
 
 def last_intent(claim: Claim) -> datetime | None:
@@ -100,12 +99,12 @@ def last_intent(claim: Claim) -> datetime | None:
     return max(claim.create_intent_at, claim.wake_at)
 
 
-def settling(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
+def settling(d: Draft, now: datetime, timing: Timing) -> Settlement:
     """Leave alone a record whose earlier create may still land; look for it when it cannot."""
     intent = last_intent(d.claim) or now
     return Settlement(
         d.claim,
-        run,
+        d.run,
         "none",
         Outcome.SKIPPED,
         error_class=None,
@@ -115,11 +114,11 @@ def settling(d: Draft, run: RunId, now: datetime, timing: Timing) -> Settlement:
     )
 
 
-def rejected(d: Draft, run: RunId, action: str, failure: Failure) -> Settlement:
+def rejected(d: Draft, action: str, failure: Failure) -> Settlement:
     """Set a link aside: this value will not pass."""
     return Settlement(
         d.claim,
-        run,
+        d.run,
         action,
         Outcome.REJECTED,
         changes=d.changes,
@@ -134,7 +133,6 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
     d: Draft,
     result: Result,
     action: Action,
-    run: RunId,
     now: datetime,
     due: datetime,
     timing: Timing,
@@ -143,7 +141,7 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
 ) -> Settlement:
     return Settlement(
         d.claim,
-        run,
+        d.run,
         str(action),
         Outcome.RETRY,
         changes=d.changes,
@@ -157,8 +155,8 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
     )
 
 
-def _uncertain(  # noqa: PLR0913, PLR0917 - see settlement
-    d: Draft, result: Result, action: Action, run: RunId, now: datetime, timing: Timing
+def _uncertain(
+    d: Draft, result: Result, action: Action, now: datetime, timing: Timing
 ) -> Settlement:
     attempts = d.claim.attempts + 1
     settled = now + timedelta(seconds=timing.settle_seconds)
@@ -166,7 +164,7 @@ def _uncertain(  # noqa: PLR0913, PLR0917 - see settlement
     spent = attempts >= ATTEMPTS_BEFORE_SETTING_ASIDE
     return Settlement(
         d.claim,
-        run,
+        d.run,
         str(action),
         Outcome.UNKNOWN,
         changes=d.changes,

@@ -97,7 +97,7 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
 
 def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
     """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
-    drafts = draft(target, slice_.claims, slice_.profiles)
+    drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of)
     try:
         look(target, drafts)
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
@@ -108,16 +108,15 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
     todo: list[Operation] = []
     waiting: dict[LinkId, Draft] = {}
     for d in drafts:
-        run = slice_.run_of(d.claim)
         planned = None if d.failure else operation(target, d)
         if planned is None:
-            idle.append(outcomes.unchanged(d, run, now, sync.timing))
+            idle.append(outcomes.unchanged(d, now, sync.timing))
         elif planned.action is Action.CREATE and _may_still_land(sync, d, now):
-            idle.append(outcomes.settling(d, run, now, sync.timing))
+            idle.append(outcomes.settling(d, now, sync.timing))
         else:
             todo.append(planned)
             waiting[planned.link_id] = d
-    _record_intents(sync, todo, now)
+    todo = _record_intents(sync, slice_, todo)
     groups = batches(
         target.mapping.object_type,
         todo,
@@ -131,13 +130,21 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
     )
 
 
-def _record_intents(sync: Sync, todo: Sequence[Operation], now: datetime) -> None:
-    """Say of every create, before it is sent, that it may land from now on."""
-    creates = [planned.link_id for planned in todo if planned.action is Action.CREATE]
-    if creates:
-        sync.store.database.transact(
-            lambda connection: links.record_create_intents(connection, creates, now)
+def _record_intents(sync: Sync, slice_: Slice, todo: Sequence[Operation]) -> list[Operation]:
+    """Say of every create, before it is sent, that it may land from now on.
+
+    Return what may be sent: a create whose lease is lost is its new owner's.
+    """
+    creates = {planned.link_id for planned in todo if planned.action is Action.CREATE}
+    if not creates:
+        return list(todo)
+    database = sync.store.database
+    held = database.transact(
+        lambda connection: links.record_create_intents(
+            connection, slice_.lease, creates, database.now(connection)
         )
+    )
+    return [planned for planned in todo if planned.link_id not in creates - held]
 
 
 def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:

@@ -8,7 +8,7 @@ Reads profiles' facts and the CRM; writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crmsync.connectors.base import Connector, Key
@@ -25,6 +25,7 @@ from crmsync.model import (
     Profile,
     ProfileId,
     Record,
+    RunId,
     Value,
 )
 from crmsync.planning.changes import Change, desired_record, difference, normalisers, observed
@@ -76,6 +77,8 @@ class Draft:
     """One claimed link on its way to an operation."""
 
     claim: Claim
+    run: RunId
+    """The run that its result belongs to."""
     match: Mapping[str, str] = field(default_factory=dict)
     """The match keys that render, in the order in which they are tried."""
     desired: dict[str, Value] = field(default_factory=dict)
@@ -90,12 +93,15 @@ class Draft:
 
 
 def draft(
-    target: Target, claims: Sequence[Claim], profiles: Mapping[ProfileId, Profile]
+    target: Target,
+    claims: Sequence[Claim],
+    profiles: Mapping[ProfileId, Profile],
+    run_of: Callable[[Claim], RunId],
 ) -> list[Draft]:
     """Render what every claimed record should hold."""
     drafts = []
     for claim in claims:
-        one = Draft(claim, known=claim.snapshot, crm_id=claim.crm_id)
+        one = Draft(claim, run_of(claim), known=claim.snapshot, crm_id=claim.crm_id)
         profile = profiles.get(claim.profile_id)
         if profile is None:
             one.in_scope = False

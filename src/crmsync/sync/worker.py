@@ -84,8 +84,8 @@ class Worker:
                 self._bells[name].clear()
 
     def _schedule_loop(self) -> None:
-        self._once(lambda: float(marking.bring_up_to_date(self._works)))
         while not self._stopping.is_set():
+            self._once(lambda: float(marking.bring_up_to_date(self._works)))
             self._once(lambda: float(schedule.tick(self._works)))
             self._stopping.wait(self._works.configuration.timing.sweep_seconds)
 

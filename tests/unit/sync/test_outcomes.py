@@ -61,13 +61,12 @@ def settled(
     result_keys = {"crm_id", "created", "existing_id", "failure"}
     result = Result(outcome, **{k: v for k, v in changes.items() if k in result_keys})
     one = claim(**{k: v for k, v in changes.items() if k not in result_keys})
-    draft = Draft(one, desired={"a": 1, "b": 2}, known={"a": 1}, crm_id=one.crm_id)
+    draft = Draft(one, RUN, desired={"a": 1, "b": 2}, known={"a": 1}, crm_id=one.crm_id)
     draft.changes = {"b": (None, 2)}
     return outcomes.settlement(
         draft,
         result,
         action,
-        RUN,
         NOW,
         TIMING,
         retry_after=timedelta(seconds=99),
@@ -101,8 +100,8 @@ def test_a_new_record_counts_as_created():
 def test_success_does_not_forget_an_earlier_uncertain_write(changes, owed):
     """What may still be applied is looked at after its settle time; what was looked at is done."""
     assert settled(Outcome.SUCCEEDED, **changes).verify_at == owed
-    draft = Draft(claim(**changes), desired={"a": 1}, known={"a": 1})
-    s = outcomes.unchanged(draft, RUN, NOW, TIMING)
+    draft = Draft(claim(**changes), RUN, desired={"a": 1}, known={"a": 1})
+    s = outcomes.unchanged(draft, NOW, TIMING)
     assert (s.acked, s.verify_at, s.outcome) == (True, owed, Outcome.SKIPPED)
 
 
@@ -163,13 +162,13 @@ def test_a_record_that_is_there_already_is_looked_for(can_adopt, attempts, state
 
 def test_a_record_that_cannot_be_made_is_refused():
     """A draft with a failure is dead without a call."""
-    draft = Draft(claim(), failure=WHY)
-    s = outcomes.unchanged(draft, RUN, NOW, TIMING)
+    draft = Draft(claim(), RUN, failure=WHY)
+    s = outcomes.unchanged(draft, NOW, TIMING)
     assert (s.state, s.failure, s.action) == (LinkState.DEAD, WHY, "none")
 
 
 def test_a_create_that_may_still_land_is_left_alone():
     """Nothing is sent until the earlier create has settled, and no attempt is charged."""
-    draft = Draft(claim(crm_id=None, create_intent_at=NOW, attempts=2))
-    s = outcomes.settling(draft, RUN, NOW, TIMING)
+    draft = Draft(claim(crm_id=None, create_intent_at=NOW, attempts=2), RUN)
+    s = outcomes.settling(draft, NOW, TIMING)
     assert (s.acked, s.due_at, s.create_intent_at, s.attempts) == (False, SETTLED, NOW, 2)

@@ -319,7 +319,7 @@ def test_a_create_that_may_land_late_is_waited_for_from_the_end_of_the_lease(wor
             now=now, lease=timedelta(0), limit=1,
         )  # fmt: skip
         ids = [claim.link_id for claim in lease.claims]
-        store_links.record_create_intents(connection, ids, begun)
+        store_links.record_create_intents(connection, lease, ids, begun)
         store_links.renew(connection, lease, renewed_until)
 
     database.transact(dead_worker)
