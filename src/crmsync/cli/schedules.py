@@ -64,6 +64,10 @@ def _tell(screen: Screen, one: Outlook) -> None:
     screen.say(one.sync, style="bold")
     if one.paused_at is not None:
         screen.say(f"  paused since {moment(one.paused_at)}", style="yellow")
+    if one.rests_until is not None:
+        screen.say(
+            f"  rests     until {moment(one.rests_until)}: {one.rest_message}", style="yellow"
+        )
     screen.say(f"  triggers  {'; '.join(one.triggers)}")
     following = ", ".join(moment(at) for at in one.next_runs) or "when something changes"
     screen.say(f"  next      {following}")
@@ -92,6 +96,8 @@ def _as_json(one: Outlook) -> dict[str, object]:
         "next_runs": list(one.next_runs),
         "paused_at": one.paused_at,
         "overdue_seconds": round(one.overdue_seconds, 1),
+        "rests_until": one.rests_until,
+        "rest_message": one.rest_message,
         "last_run": {"id": last.id, "trigger": last.trigger, "at": last.last_at,
                      "created": last.created, "updated": last.updated,
                      "unchanged": last.unchanged, "failed": last.failed} if last else None,

@@ -121,8 +121,10 @@ class Database:
 def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # We begin transactions ourselves: the driver would begin them late and without the write lock.
     dbapi_connection.isolation_level = None
+    # Changing the mode needs the file for oneself; reading it does not.
+    if dbapi_connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        dbapi_connection.execute("PRAGMA journal_mode=WAL")
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",  # a commit survives the loss of power: accepted is durable
         "foreign_keys=ON",
         "cache_size=-16000",  # 16 MB

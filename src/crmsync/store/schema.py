@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +15,8 @@ from crmsync.errors import ConfigError
 from crmsync.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ALEMBIC = Lock()
+"""Alembic keeps its context in a module: one migration at a time in a process."""
 LOCK = 0x63726D73
 """Of PostgreSQL's advisory locks: one process migrates, the others wait and find it done."""
 
@@ -31,7 +34,8 @@ def migrate(database: Database) -> str | None:
         command.upgrade(config, "head")
         return _version(connection)
 
-    return database.transact(work)
+    with ALEMBIC:
+        return database.transact(work)
 
 
 def is_current(database: Database) -> bool:

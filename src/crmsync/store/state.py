@@ -34,6 +34,9 @@ class SyncState:
     marking_after: ProfileId | None
     """Where marking the links of a changed mapping goes on; None when it is done."""
     paused_at: datetime | None
+    rests_until: datetime | None = None
+    """It does not fit the CRM as it is: tried again then, or when it changes."""
+    rest_message: str | None = None
 
 
 def pause(connection: Connection, name: str, until: datetime, cause: str, message: str) -> None:
@@ -49,8 +52,18 @@ def pause(connection: Connection, name: str, until: datetime, cause: str, messag
     )
 
 
+def rest_sync(connection: Connection, name: str, until: datetime, message: str) -> None:
+    """Keep the workers from a sync until a moment, or until its mapping changes."""
+    connection.execute(
+        update(syncs).where(syncs.c.name == name).values(rests_until=until, rest_message=message)
+    )
+
+
 def resume(connection: Connection, name: str) -> None:
-    """End a connection's pause."""
+    """End a connection's pause, and the rest of its syncs."""
+    connection.execute(
+        update(syncs).where(syncs.c.connection == name).values(rests_until=None, rest_message=None)
+    )
     connection.execute(
         update(connections)
         .where(connections.c.name == name)

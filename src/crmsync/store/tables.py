@@ -237,6 +237,9 @@ syncs = Table(
     # Up to which profile id a new mapping has marked its links; null when it is done.
     Column("marking_after", String(26)),
     Column("paused_at", Instant),
+    # A mapping that does not fit the CRM keeps its own sync waiting, not the whole connection.
+    Column("rests_until", Instant),
+    Column("rest_message", Text),
     UniqueConstraint("connection", "object_type"),
 )
 

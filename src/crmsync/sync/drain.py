@@ -52,6 +52,7 @@ def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
                 continue
             wake_at = links.next_wake(connection, name, [mapping.object_type])
             if wake_at is not None:
-                first = max(wake_at, rest.until) if rest else wake_at
+                rests = [rest.until if rest else None, kept.rests_until if kept else None]
+                first = max([wake_at, *(until for until in rests if until is not None)])
                 found.append((mapping, max(0.0, (first - now).total_seconds())))
     return found

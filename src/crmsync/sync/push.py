@@ -29,6 +29,8 @@ from crmsync.sync.records import Draft, Target, draft, look, operation
 SLICE = 1_000
 """Links leased at once: a handful of full batches for every CRM."""
 SCHEMA_AGE = timedelta(hours=24)
+MISFIT = "mapping"
+"""The cause of a rest that is the mapping's own, not the connection's."""
 
 log = structlog.get_logger()
 
@@ -186,19 +188,19 @@ def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) 
         case ConnectionHalted():
             return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
         case _:  # nothing can be read, described or matched: the mapping does not fit the CRM
-            return Rest(HALT_SECONDS, "mapping", trouble.user_message)
+            return Rest(HALT_SECONDS, MISFIT, trouble.user_message)
 
 
 def _pause(sync: Sync, rest: Rest) -> None:
-    """Keep every worker from calling the connection for a while."""
-    database, name = sync.store.database, sync.mapping.connection
-    log.warning("connection_rests", connection=name, cause=rest.cause, seconds=rest.seconds)
-    database.transact(
-        lambda connection: state.pause(
-            connection,
-            name,
-            database.now(connection) + timedelta(seconds=rest.seconds),
-            rest.cause,
-            rest.message,
-        )
-    )
+    """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
+    database, mapping = sync.store.database, sync.mapping
+    log.warning("rest", sync=mapping.sync, cause=rest.cause, seconds=rest.seconds)
+
+    def work(connection: Connection) -> None:
+        until = database.now(connection) + timedelta(seconds=rest.seconds)
+        if rest.cause == MISFIT:
+            state.rest_sync(connection, mapping.sync, until, rest.message)
+        else:
+            state.pause(connection, mapping.connection, until, rest.cause, rest.message)
+
+    database.transact(work)

@@ -38,6 +38,9 @@ class Outlook:
     paused_at: datetime | None
     overdue_seconds: float
     """How long the oldest work that is due has been waiting."""
+    rests_until: datetime | None
+    """When the workers try again what halted the sync or its connection."""
+    rest_message: str
 
 
 def tick(works: Works) -> int:
@@ -118,6 +121,7 @@ def _outlook(
     triggers = set(mapping.triggers).union(*(f.triggers for f in mapping.fields))
     latest = runs.list_runs(connection, 1, mapping.sync)
     oldest = links.next_wake(connection, mapping.connection, [mapping.object_type])
+    rest = _rest(state.find_pause(connection, mapping.connection, now), known, now)
     overdue = (now - oldest).total_seconds() if oldest is not None else 0.0
     return Outlook(
         sync=mapping.sync,
@@ -126,4 +130,16 @@ def _outlook(
         last_run=latest[0] if latest else None,
         paused_at=known.paused_at if known else None,
         overdue_seconds=max(0.0, overdue),
+        rests_until=rest[0],
+        rest_message=rest[1],
     )
+
+
+def _rest(
+    pause: state.Pause | None, known: state.SyncState | None, now: datetime
+) -> tuple[datetime | None, str]:
+    if pause is not None:
+        return pause.until, pause.message
+    if known is not None and known.rests_until is not None and known.rests_until > now:
+        return known.rests_until, known.rest_message or ""
+    return None, ""

@@ -196,6 +196,8 @@ def upgrade() -> None:
         sa.Column("mapping_hash", sa.String(length=64), nullable=True),
         sa.Column("marking_after", sa.String(length=26), nullable=True),
         sa.Column("paused_at", tables.Instant(), nullable=True),
+        sa.Column("rests_until", tables.Instant(), nullable=True),
+        sa.Column("rest_message", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_syncs")),
         sa.UniqueConstraint(
             "connection", "object_type", name=op.f("uq_syncs_connection_object_type")
