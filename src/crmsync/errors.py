@@ -9,7 +9,8 @@
     │   ├── RateLimited       the CRM, or our own throttle, asks for patience
     │   └── Unavailable       the CRM cannot be reached or is down
     ├── ConnectionHalted      credentials, permission or quota: pause the connection, tell a person
-    └── StoreUnavailable      our own database cannot be reached
+    ├── StoreUnavailable      our own database cannot be reached
+    └── SealBroken            stored data cannot be opened: a key is missing, or it was changed
 
 A class's docstring is its default message. `user_message` is safe to show and to log: it never
 holds secrets or trait values. A failed *record* is a `model.Result`, never an exception.
@@ -118,3 +119,7 @@ class ConnectionHalted(CrmsyncError):
 
 class StoreUnavailable(CrmsyncError):
     """The database cannot be reached."""
+
+
+class SealBroken(CrmsyncError):
+    """Stored data cannot be opened."""

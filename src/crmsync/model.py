@@ -296,15 +296,20 @@ class Timing:
     def patience_seconds(self) -> float:
         """How long one call may wait for the rate budget."""
         slack = self.lease_seconds - self.request_deadline_seconds
-        return min(self.request_deadline_seconds, slack / 3)
+        return min(self.request_deadline_seconds, slack / 6)
 
     @property
     def longest_call_seconds(self) -> float:
-        """Within which a call surely ends: always less than a lease.
+        """Within which a call surely ends: well within a lease.
 
         Patience counts twice, since the place where the budget is counted may be lost midway.
         """
         return self.request_deadline_seconds + 2 * self.patience_seconds
+
+    @property
+    def renew_below_seconds(self) -> float:
+        """Renew a lease when less than this is left: while a call may still begin under it."""
+        return self.longest_call_seconds + self.lease_seconds / 4
 
 
 class RunTrigger(StrEnum):

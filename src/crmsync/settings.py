@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,13 +72,15 @@ def _keys(
 
 def write_private(file: Path, content: str) -> None:
     """Write a file that only its owner may read; one that exists is left as it is."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    whole = file.with_name(f"{file.name}-{os.getpid()}")
+    descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(content + "\n")
+    # Under its own name it is there whole or not at all, whoever else starts at the same moment.
+    with suppress(FileExistsError):
+        os.link(whole, file)
+    whole.unlink()
 
 
 def new_key() -> str:

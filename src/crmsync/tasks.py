@@ -1,23 +1,23 @@
 """Celery as the doorbell: one task, which carries a connection's name and nothing else.
 
 The work itself is in the database (`sync.drain`): a message that is lost, doubled or late costs
-time and never data. Settings are those of docs/delivery.md, measured there.
+time and never data. Settings are those of docs/reliability.md, measured there.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 from celery import Celery
-from celery.signals import worker_init, worker_shutdown
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from crmsync.sync.worker import Worker
 
 WAKE = "crmsync.wake"
 QUEUE_PREFIX = "crmsync."
+EXPIRY_SECONDS = 60.0
 BREAK_SECONDS = 10.0
 """How long a broker that did not answer is not tried again; the sweep serves meanwhile."""
 
@@ -106,24 +106,32 @@ class Doorbell:
             self.failures += 1
             return
         try:
-            self._app.send_task(WAKE, [name], queue=QUEUE_PREFIX + name)
+            # A bell that nobody hears in time says nothing that the sweep does not find.
+            self._app.send_task(WAKE, [name], queue=QUEUE_PREFIX + name, expires=EXPIRY_SECONDS)
         except Exception as fault:  # noqa: BLE001 - whatever ails the broker, the sweep will find the work
             self.failures += 1
             self._resting_until = time.monotonic() + BREAK_SECONDS
             log.warning("bell_not_rung", kind=type(fault).__name__, failures=self.failures)
 
 
-def serve(app: Celery, worker: Worker, ring: Callable[[str], None], arguments: list[str]) -> None:
-    """Run a Celery worker in the foreground until it is told to stop."""
+def serve(app: Celery, worker: Worker, arguments: list[str]) -> None:
+    """Run a Celery worker in the foreground until it is told to stop.
+
+    The task only rings: the connection's own thread drains it, and knows when to look again for
+    what was rung for too early.
+    """
 
     @app.task(name=WAKE)  # type: ignore[untyped-decorator] # Celery publishes no types
     def wake(name: str) -> None:
-        if worker.drain(name):
-            ring(name)
+        worker.ring(name)
 
     @worker_init.connect(weak=False)  # type: ignore[untyped-decorator] # as above
     def begin(**_: object) -> None:
         worker.start()
+
+    @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator] # as above
+    def hear(**_: object) -> None:
+        worker.begin_stop()
 
     @worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator] # as above
     def end(**_: object) -> None:

@@ -44,8 +44,8 @@ def celery(_line: Connection) -> None:
     app = tasks.make_app(settings.broker_url, ["crm"])
     bell = tasks.Doorbell(app, 0.0)
     worker = Worker(open_works(settings, ring=bell.ring))
-    arguments = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle"]
-    tasks.serve(app, worker, bell.ring, [*arguments, "--queues=crmsync.crm", "--loglevel=WARNING"])
+    arguments = ["--pool=threads", "--concurrency=1", "--without-gossip", "--without-mingle"]
+    tasks.serve(app, worker, [*arguments, "--queues=crmsync.crm", "--loglevel=WARNING"])
 
 
 def tick(line: Connection) -> None:

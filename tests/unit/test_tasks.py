@@ -22,8 +22,9 @@ class Broker:
         self.gate = threading.Event()
         self.gate.set()
 
-    def send_task(self, name: str, args: list[str], queue: str) -> None:
-        """Take one message."""
+    def send_task(self, name: str, args: list[str], queue: str, expires: float) -> None:
+        """Take one message, which does not live for ever."""
+        assert expires > 0
         self.attempts += 1
         self.gate.wait(10)
         if self.is_away:

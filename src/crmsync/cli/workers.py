@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
 
 import structlog
 import typer
@@ -25,11 +24,7 @@ app = typer.Typer()
 
 
 @app.command()
-def worker(
-    concurrency: Annotated[
-        int, typer.Option(min=1, help="Connections served at once by this process.")
-    ] = 4,
-) -> None:
+def worker() -> None:
     """Send what is due whenever Celery's messages ask for it, and look around by itself."""
     settings = open_settings(quiet=False)
     _broker_of(settings, "worker")
@@ -43,10 +38,9 @@ def worker(
     tasks.serve(
         celery,
         Worker(works),
-        works.ring,
         [
             "--pool=threads",
-            f"--concurrency={concurrency}",
+            "--concurrency=1",  # it only rings: each connection has a thread of its own
             f"--queues={','.join(queues)}",
             f"--hostname=crmsync-{os.getpid()}@%h",
             "--loglevel=WARNING",

@@ -22,6 +22,7 @@ from crmsync.connectors.base import Limit
 from crmsync.errors import ConfigError
 
 BUCKETS_PER_WINDOW = 100
+CONCURRENT = "concurrent_calls"
 UNDER_WAY_BUCKET_SECONDS = 0.1
 """For limits on calls under way (window 0), whose slots have a deadline but no window."""
 UNDER_WAY_POLL_SECONDS = 0.02
@@ -62,6 +63,9 @@ def refuse_oversized(limits: Sequence[Limit], places: Sequence[int], weight: int
 
 def with_overrides(defaults: Sequence[Limit], amounts: Mapping[str, int]) -> tuple[Limit, ...]:
     """Return the limits with the account's own amounts; raises ConfigError for an unknown name."""
+    if CONCURRENT in amounts and CONCURRENT not in {limit.name for limit in defaults}:
+        # No vendor's limit, but anybody may want fewer calls at once.
+        defaults = [*defaults, Limit(CONCURRENT, amounts[CONCURRENT], 0)]
     names = [limit.name for limit in defaults]
     for name, amount in amounts.items():
         if name not in names:

@@ -1,7 +1,7 @@
 """The sanitiser at the boundary: every value that passes can be stored and sent without loss.
 
 A value that cannot is refused by itself, with its path named; NUL characters alone are removed,
-because PostgreSQL cannot store them and they mean nothing (docs/delivery.md, faults 37 to 39).
+because PostgreSQL cannot store them and they mean nothing (docs/reliability.md, faults 37 to 39).
 `digest` is the fast test: most bodies are shown to be harmless by encoding them once, and only
 the others are walked.
 """

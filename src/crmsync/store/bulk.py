@@ -66,7 +66,7 @@ def among(
 ) -> ColumnElement[bool]:
     """Return the condition that a column holds one of many values."""
     if connection.dialect.name == "sqlite":
-        return column.in_(values)
+        return column.in_(list(values))
     # One parameter, whatever their number: a placeholder each would be parsed each time.
     return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
 

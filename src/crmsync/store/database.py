@@ -7,9 +7,10 @@ busy.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -79,10 +80,6 @@ class Database:
         """Close all pooled connections."""
         self.engine.dispose()
 
-    def forget_connections(self) -> None:
-        """Drop connections inherited through a fork without closing them under the parent."""
-        self.engine.dispose(close=False)
-
     def _once(self, work: Callable[[Connection], T]) -> T:
         with self._turn, self.engine.begin() as connection:
             return work(connection)
@@ -106,7 +103,11 @@ class Database:
 
     def _sqlite(self) -> Engine:
         if self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            file = Path(self.url.database)
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # It holds people's traits: its owner's alone, like the files SQLite puts beside it.
+            with suppress(OSError):  # an unusable place is reported when it is used
+                os.close(os.open(file, os.O_CREAT, 0o600))
         engine = create_engine(
             self.url,
             json_serializer=json_text,

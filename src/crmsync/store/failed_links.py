@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from crmsync.model import LinkId, ProfileId, RunId
 from crmsync.store import bulk
@@ -64,12 +64,16 @@ def failed_links(
 
 
 def revive(connection: Connection, ids: Sequence[LinkId], now: datetime) -> None:
-    """Make links due now, with their attempts forgotten; their errors stay until they succeed."""
-    bulk.update(
-        connection,
-        links,
-        [
-            {"id": i, "state": LinkState.ACTIVE, "attempts": 0, "due_at": now, "wake_at": now}
-            for i in ids
-        ],
+    """Make links due now, with their attempts forgotten; their errors stay until they succeed.
+
+    Those that somebody works on, or that left the queue meanwhile, are left alone.
+    """
+    connection.execute(
+        update(links)
+        .where(
+            bulk.among(connection, links.c.id, ids),
+            links.c.lease_token.is_(None),
+            links.c.state.in_(REPLAYABLE),
+        )
+        .values(state=LinkState.ACTIVE, attempts=0, due_at=now, wake_at=now)
     )

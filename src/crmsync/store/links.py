@@ -2,7 +2,7 @@
 
 The table is the queue. `mark` says that something a mapping reads has changed; `claim` leases what
 is due; `settle` (in `settlements.py`) records what became of it. The state machine and its rules
-are in docs/delivery.md; the column that drives it is `wake_at`, the earliest moment at which
+are in docs/reliability.md; the column that drives it is `wake_at`, the earliest moment at which
 anybody must look at the row: the end of the lease while it is leased, else the earlier of `due_at`
 and `verify_at`.
 """
@@ -10,20 +10,24 @@ and `verify_at`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import Connection, case, delete, func, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
+from crmsync.errors import SealBroken
 from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
 from crmsync.store import bulk
 from crmsync.store.tables import links
 from crmsync.store.vault import Vault
+
+log = structlog.get_logger()
 
 PRIORITY_LIVE = 0
 PRIORITY_BACKFILL = 9
@@ -78,6 +82,16 @@ class Claim:
     """It is over: read the record before writing."""
     create_intent_at: datetime | None
     """A create may be in flight or may have landed since then."""
+
+    @property
+    def last_intent_at(self) -> datetime | None:
+        """When a create of an earlier attempt was last begun, if one may still land.
+
+        A vanished worker may have sent it as late as the end of its lease.
+        """
+        if self.create_intent_at is None or not self.abandoned:
+            return self.create_intent_at
+        return max(self.create_intent_at, self.wake_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +177,22 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
     limit: int,
 ) -> Lease:
     """Lease up to `limit` links that need attention, the most urgent first."""
-    rows = connection.execute(
-        select(*CLAIMED)
-        .where(
-            links.c.connection == name,
-            links.c.object_type == object_type,
-            links.c.wake_at <= now,
-        )
-        .order_by(links.c.priority, links.c.wake_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows: list[Any] = []
+    for priority in (PRIORITY_LIVE, PRIORITY_BACKFILL):
+        # One range of the index each: what is not due yet is never walked through.
+        rows += connection.execute(
+            select(*CLAIMED)
+            .where(
+                links.c.connection == name,
+                links.c.object_type == object_type,
+                links.c.priority == priority,
+                links.c.wake_at <= now,
+                links.c.state == LinkState.ACTIVE,
+            )
+            .order_by(links.c.wake_at)
+            .limit(limit - len(rows))
+            .with_for_update(skip_locked=True)
+        ).all()
     token, until = secrets.token_hex(16), now + lease
     connection.execute(
         update(links)
@@ -236,39 +255,49 @@ def next_due(connection: Connection, name: str, object_type: str) -> datetime | 
     return moment
 
 
-def follow_merge(
-    connection: Connection, loser: ProfileId, winner: ProfileId, now: datetime
+def follow_merges(
+    connection: Connection, winner_of: Mapping[ProfileId, ProfileId], now: datetime
 ) -> None:
-    """Give a merged profile's links to the winner, to be written with the winner's id.
+    """Give merged profiles' links to their winners, to be written with the winner's id.
 
     Where both have a record in the same CRM, the winner keeps its own and the other link waits for
     a person: one of the two records is a duplicate.
     """
-    ours = {(r.connection, r.object_type): r for r in _links_of(connection, winner)}
-    for row in _links_of(connection, loser):
-        rival = ours.get((row.connection, row.object_type))
+    rows = _links_of(connection, {*winner_of, *winner_of.values()})
+    held = {(r.profile_id, r.connection, r.object_type): r for r in rows}
+    gone: list[LinkId] = []
+    changed: list[dict[str, Any]] = []
+    for row in [row for row in rows if row.profile_id in winner_of]:
+        winner = winner_of[row.profile_id]
+        place = (winner, row.connection, row.object_type)
+        rival = held.get(place)
         if rival is not None and row.crm_id and not _may_have_a_record(rival):
-            connection.execute(delete(links).where(links.c.id == rival.id))
+            gone.append(rival.id)
             rival = None
-        change: dict[str, Any] = {"profile_id": winner}
         if rival is None:
-            change |= {
-                "desired_version": row.desired_version + 1,
-                "due_at": now,
-                "wake_at": row.wake_at if row.lease_token else now,
-            }
-        elif not _may_have_a_record(row):
-            connection.execute(delete(links).where(links.c.id == row.id))
-            continue
+            held[place] = row
+            changed.append(_moved(row, winner, now))
+        elif _may_have_a_record(row):
+            changed.append(_in_conflict(row, winner))
         else:
-            change |= {
-                "is_primary": False,
-                "state": LinkState.CONFLICT,
-                "error_class": "conflict",
-                "error_code": "TWO_RECORDS",
-                "wake_at": None,
-            }
-        connection.execute(update(links).where(links.c.id == row.id).values(**change))
+            gone.append(row.id)
+    connection.execute(delete(links).where(bulk.among(connection, links.c.id, gone)))
+    lost = set(gone)
+    bulk.update(connection, links, [change for change in changed if change["id"] not in lost])
+
+
+def owners_of(
+    connection: Connection, name: str, object_type: str, crm_ids: Collection[CrmId]
+) -> dict[CrmId, LinkId]:
+    """Return which link holds each of these records, where one does."""
+    rows = connection.execute(
+        select(links.c.crm_id, links.c.id).where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            bulk.among(connection, links.c.crm_id, crm_ids),
+        )
+    )
+    return {CrmId(crm_id): LinkId(link) for crm_id, link in rows.all()}
 
 
 def earliest(*moments: datetime | None) -> datetime | None:
@@ -311,13 +340,43 @@ def _primary_links(
     return {(r.connection, r.object_type, r.profile_id): r for r in rows.all()}
 
 
-def _links_of(connection: Connection, profile_id: ProfileId) -> Sequence[Any]:
+def _links_of(connection: Connection, profile_ids: Collection[ProfileId]) -> Sequence[Any]:
     return connection.execute(
         select(links)
-        .where(links.c.profile_id == profile_id, links.c.is_primary)
+        .where(bulk.among(connection, links.c.profile_id, profile_ids), links.c.is_primary)
         .order_by(links.c.id)
         .with_for_update()
     ).all()
+
+
+def _moved(row: Any, winner: ProfileId, now: datetime) -> dict[str, Any]:
+    kept_out = row.state in {LinkState.SUPPRESSED, LinkState.CONFLICT}
+    wake_at = row.wake_at if row.lease_token or kept_out else now
+    return {
+        "id": row.id,
+        "profile_id": winner,
+        "is_primary": True,
+        "desired_version": row.desired_version + 1,
+        "due_at": None if kept_out else now,
+        "wake_at": wake_at,
+        "state": row.state if kept_out else LinkState.ACTIVE,
+        "error_class": row.error_class if kept_out else None,
+        "error_code": row.error_code if kept_out else None,
+    }
+
+
+def _in_conflict(row: Any, winner: ProfileId) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "profile_id": winner,
+        "is_primary": False,
+        "desired_version": row.desired_version,
+        "due_at": None,
+        "wake_at": None,
+        "state": LinkState.CONFLICT,
+        "error_class": "conflict",
+        "error_code": "TWO_RECORDS",
+    }
 
 
 def _may_have_a_record(row: Any) -> bool:
@@ -362,8 +421,7 @@ def _remarked(row: Any, mark: Mark) -> dict[str, Any]:
 
 
 def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
-    sealed = row.snapshot_sealed
-    snapshot = orjson.loads(vault.open(sealed, snapshot_context(row.id))) if sealed else {}
+    snapshot, is_readable = _open_snapshot(vault, row)
     return Claim(
         link_id=row.id,
         profile_id=row.profile_id,
@@ -371,16 +429,27 @@ def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
         desired_version=row.desired_version,
         acked_version=row.acked_version,
         snapshot=snapshot,
-        snapshot_sealed=sealed,
+        snapshot_sealed=row.snapshot_sealed,
         trigger=RunTrigger(row.trigger),
         wake_at=row.wake_at,
         due_at=row.due_at,
         attempts=row.attempts,
         abandoned=row.lease_token is not None,
         verify_at=row.verify_at,
-        verify=row.verify_at is not None and row.verify_at <= now,
+        verify=not is_readable or (row.verify_at is not None and row.verify_at <= now),
         create_intent_at=row.create_intent_at,
     )
+
+
+def _open_snapshot(vault: Vault, row: Any) -> tuple[dict[str, Value], bool]:
+    """Return the snapshot, and whether it could be read; if not, the record is read instead."""
+    if row.snapshot_sealed is None:
+        return {}, True
+    try:
+        return orjson.loads(vault.open(row.snapshot_sealed, snapshot_context(row.id))), True
+    except SealBroken as broken:
+        log.error("snapshot_unreadable", link=row.id, detail=broken.user_message)  # noqa: TRY400 - said
+        return {}, False
 
 
 def _unless_leased(moment: datetime) -> ColumnElement[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from crmsync.identity.sources import pack_sources, unpack_sources
 from crmsync.model import (
@@ -141,19 +141,23 @@ def add_identifiers(connection: Connection, added: Mapping[Identifier, ProfileId
     )
 
 
-def merge(connection: Connection, loser: ProfileId, winner: ProfileId) -> None:
-    """Give the loser's identifiers, events and people to the winner and leave a pointer behind."""
-    for table in (identifiers, events):
+def merge(connection: Connection, winner_of: Mapping[ProfileId, ProfileId]) -> None:
+    """Give losers' identifiers, events and people to their winners and leave pointers behind."""
+    for column in (
+        identifiers.c.profile_id,
+        events.c.profile_id,
+        profiles.c.company_id,
+        profiles.c.merged_into,
+    ):
         connection.execute(
-            update(table).where(table.c.profile_id == loser).values(profile_id=winner)
+            update(column.table)
+            .where(bulk.among(connection, column, winner_of.keys()))
+            .values({column: case(dict(winner_of), value=column)})
         )
     connection.execute(
-        update(profiles).where(profiles.c.company_id == loser).values(company_id=winner)
-    )
-    connection.execute(
         update(profiles)
-        .where(or_(profiles.c.id == loser, profiles.c.merged_into == loser))
-        .values(merged_into=winner)
+        .where(bulk.among(connection, profiles.c.id, winner_of.keys()))
+        .values(merged_into=case(dict(winner_of), value=profiles.c.id))
     )
 
 

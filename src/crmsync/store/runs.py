@@ -83,7 +83,7 @@ def window_start(trigger: RunTrigger, due: datetime) -> datetime:
         return due.replace(minute=0, second=0, microsecond=0)
     if trigger is RunTrigger.DAILY:
         return due.replace(hour=0, minute=0, second=0, microsecond=0)
-    return due
+    return due.replace(second=0, microsecond=0)  # the finest that a cron expression can say
 
 
 def open_run(  # noqa: PLR0913, PLR0917 - a run is named by all of these

@@ -19,7 +19,15 @@ from sqlalchemy import Connection, select
 
 from crmsync.model import CrmId, Failure, Outcome, RunId, Value
 from crmsync.store import bulk, runs
-from crmsync.store.links import Claim, Lease, LinkState, earliest, latest, snapshot_context
+from crmsync.store.links import (
+    Claim,
+    Lease,
+    LinkState,
+    earliest,
+    latest,
+    owners_of,
+    snapshot_context,
+)
 from crmsync.store.tables import links, sync_log
 from crmsync.store.vault import Vault
 
@@ -40,6 +48,8 @@ class Settlement:
     changes: dict[str, tuple[Value, Value]] = field(default_factory=dict)
     """What was sent, old and new by CRM field."""
     failure: Failure | None = None
+    was_sent: bool = True
+    """False where the call was not even begun: nothing to tell in the log."""
     error_class: str | None = None
     attempts: int = 0
     state: LinkState = LinkState.ACTIVE
@@ -76,16 +86,19 @@ def settle(  # noqa: PLR0913 - one commit; each is a part of it
     """
     held = _held(connection, lease, [s.claim.link_id for s in settlements])
     mine = _one_link_per_record(
-        connection, lease, [s for s in settlements if s.claim.link_id in held]
+        connection,
+        lease,
+        [s for s in settlements if s.claim.link_id in held],
+        verify_late_at,
     )
     late = [s for s in settlements if s.claim.link_id not in held]
     done = [*mine, *late]
     bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id]) for s in mine])
-    _ask_to_verify(connection, late, verify_late_at)
+    _ask_to_verify(connection, [s.claim.link_id for s in late], verify_late_at)
     bulk.insert(
         connection,
         sync_log,
-        [_entry(vault, s, now) for s in done if s.outcome is not Outcome.SKIPPED],
+        [_entry(vault, s, now) for s in done if s.outcome is not Outcome.SKIPPED and s.was_sent],
     )
     _count(connection, done, calls, now)
     return Settled(Counter(map(_column, done)), len(late))
@@ -109,6 +122,7 @@ def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetim
                     )
                 ),
                 "wake_at": earliest(due, verify, claim.wake_at if claim.abandoned else None),
+                "create_intent_at": claim.last_intent_at,
             }
             for claim in lease.claims
             if claim.link_id in held
@@ -126,34 +140,46 @@ def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int,
             links.c.state,
         )
         .where(links.c.lease_token == lease.token, bulk.among(connection, links.c.id, ids))
+        .order_by(links.c.id)
         .with_for_update()
     )
     return {row.id: row for row in rows.all()}
 
 
 def _one_link_per_record(
-    connection: Connection, lease: Lease, settlements: Sequence[Settlement]
+    connection: Connection, lease: Lease, settlements: Sequence[Settlement], verify_at: datetime
 ) -> list[Settlement]:
-    """Keep two profiles from holding one record: the later one waits for a person's decision."""
+    """Keep two profiles from holding one record: the later one waits for a person's decision.
+
+    The record is read again for the link that owns it, since the other may have been written to it.
+    """
     found = [s.crm_id for s in settlements if s.crm_id and s.crm_id != s.claim.crm_id]
     if not found:
         return list(settlements)
-    taken = set(
-        connection.execute(
-            select(links.c.crm_id).where(
-                links.c.connection == lease.connection,
-                links.c.object_type == lease.object_type,
-                bulk.among(connection, links.c.crm_id, found),
-            )
-        ).scalars()
-    )
+    owners = owners_of(connection, lease.connection, lease.object_type, found)
     kept = []
+    overwritten = []
     for s in settlements:
         is_new = s.crm_id is not None and s.crm_id != s.claim.crm_id
-        kept.append(_conflict(s) if is_new and s.crm_id in taken else s)
-        if is_new and s.crm_id is not None:
-            taken.add(s.crm_id)
+        if is_new and s.crm_id in owners:
+            kept.append(_conflict(s))
+            overwritten.append(owners[s.crm_id])
+        else:
+            kept.append(s)
+        if s.crm_id is not None:
+            owners.setdefault(s.crm_id, s.claim.link_id)
+    _ask_to_verify(connection, overwritten, verify_at)
     return kept
+
+
+def record_taken(crm_id: CrmId | None) -> Failure:
+    """Return why a record cannot be written for a second profile."""
+    return Failure(
+        code="RECORD_TAKEN",
+        message=f"record {crm_id} already belongs to another profile",
+        hint="two profiles meet in one CRM record: they are one person, or share a match key. "
+        "Send an alias or an identify with both ids, or correct the key, then replay",
+    )
 
 
 def _conflict(s: Settlement) -> Settlement:
@@ -164,12 +190,7 @@ def _conflict(s: Settlement) -> Settlement:
         crm_id=None,
         snapshot=None,
         error_class="conflict",
-        failure=Failure(
-            code="RECORD_TAKEN",
-            message=f"record {s.crm_id} already belongs to another profile",
-            hint="two profiles meet in one CRM record: they are one person, or share a match key. "
-            "Send an alias or an identify with both ids, or correct the key, then replay",
-        ),
+        failure=record_taken(s.crm_id),
         state=LinkState.CONFLICT,
     )
 
@@ -193,7 +214,8 @@ def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
         if s.snapshot is None
         else vault.seal(orjson.dumps(s.snapshot), snapshot_context(claim.link_id)),
         "due_at": due if live else None,
-        "verify_at": verify if live else None,
+        # Kept also while nobody may write: what may have landed is read when the link is revived.
+        "verify_at": verify,
         "wake_at": earliest(due, verify) if live else None,
         "lease_token": None,
         "attempts": s.attempts,
@@ -205,19 +227,16 @@ def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
     }
 
 
-def _ask_to_verify(connection: Connection, late: Sequence[Settlement], verify_at: datetime) -> None:
-    rows = (
-        connection.execute(
-            select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
-            .where(
-                bulk.among(connection, links.c.id, [s.claim.link_id for s in late]),
-                links.c.state == LinkState.ACTIVE,
-            )
-            .with_for_update()
-        ).all()
-        if late
-        else []
-    )
+def _ask_to_verify(connection: Connection, ids: Sequence[int], verify_at: datetime) -> None:
+    """Have records read again that somebody else wrote to."""
+    if not ids:
+        return
+    rows = connection.execute(
+        select(links.c.id, links.c.verify_at, links.c.wake_at, links.c.lease_token)
+        .where(bulk.among(connection, links.c.id, ids), links.c.state == LinkState.ACTIVE)
+        .order_by(links.c.id)
+        .with_for_update()
+    ).all()
     bulk.update(
         connection,
         links,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -52,10 +52,13 @@ def pause(connection: Connection, name: str, until: datetime, cause: str, messag
     )
 
 
-def rest_sync(connection: Connection, name: str, until: datetime, message: str) -> None:
+def rest_sync(connection: Connection, sync: SyncState, until: datetime, message: str) -> None:
     """Keep the workers from a sync until a moment, or until its mapping changes."""
+    bulk.insert(connection, syncs, [asdict(sync)], or_ignore=True)
     connection.execute(
-        update(syncs).where(syncs.c.name == name).values(rests_until=until, rest_message=message)
+        update(syncs)
+        .where(syncs.c.name == sync.name)
+        .values(rests_until=until, rest_message=message)
     )
 
 
@@ -179,11 +182,6 @@ def list_pauses(connection: Connection, now: datetime) -> Sequence[Pause]:
     """Return every connection that is paused now."""
     rows = connection.execute(select(connections).where(connections.c.paused_until > now))
     return [Pause(r.name, r.paused_until, r.cause or "", r.message or "") for r in rows]
-
-
-def schema_age_limit(now: datetime, hours: float = 24.0) -> datetime:
-    """Return the moment before which a description is too old to go by."""
-    return now - timedelta(hours=hours)
 
 
 def _ensure_connection(connection: Connection, name: str) -> None:

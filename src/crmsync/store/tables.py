@@ -107,7 +107,7 @@ profiles = Table(
     Column("identified_at", Instant),
     Column("first_seen", Instant),
     Column("last_seen", Instant),
-    Column("merged_into", String(26)),
+    Column("merged_into", String(26), index=True),
     Index("ix_profiles_user_id", "user_id"),
     Index("ix_profiles_email", "email"),
 )
@@ -214,7 +214,6 @@ connections = Table(
     Column("paused_until", Instant),
     Column("cause", Text),
     Column("message", Text),
-    Column("credentials_hash", String(64)),
     Column("throttle", document()),
 )
 

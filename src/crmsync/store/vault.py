@@ -19,15 +19,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crmsync.errors import ConfigError
+from crmsync.errors import ConfigError, SealBroken
 
 KEY_BYTES = 32
 KEY_ID_BYTES = 4
 NONCE_BYTES = 12
-
-
-class SealBroken(Exception):
-    """Stored data cannot be opened: its key is missing, or it was moved or changed."""
 
 
 class Vault:

@@ -55,6 +55,8 @@ class Works:
     ring: Ring
     gate: Gate[Any, Any] = field(default_factory=lambda: Gate(EVENTS_PER_COMMIT))
     """Through which events come in: calls at once share a commit."""
+    begun: set[str] = field(default_factory=set)
+    """Hashes of the mappings whose links this process has begun to mark."""
 
     @property
     def mappings(self) -> Mapping[str, SyncMapping]:

@@ -9,32 +9,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from crmsync.errors import ConfigError
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.store import links, state
 from crmsync.sync.context import Works
-from crmsync.sync.push import push
+from crmsync.sync.delivery import HALT_SECONDS, Rest
+from crmsync.sync.push import MISFIT, leave_alone, push
 
 SLICE_SECONDS = 30.0
 """After so long a drain stops and asks to be called again: every connection gets its turn."""
 
 
 def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False) -> bool:
-    """Push what is due of a connection for at most 30 s; return whether more is due already."""
-    stop_at = time.monotonic() + SLICE_SECONDS
-    for mapping, wait_seconds in _outlook(works, name):
-        if wait_seconds == 0.0:
-            tally = push(
-                works.open_sync(mapping),
-                go_on=lambda: time.monotonic() < stop_at and not stopping(),
-            )
-            if tally.rest is not None:
-                break
+    """Push what is due of a connection for about 30 s; return whether more is due already.
+
+    Its syncs share the time, so that the backlog of one does not keep the others waiting.
+    """
+    due = [mapping for mapping, wait_seconds in _outlook(works, name) if wait_seconds == 0.0]
+    for mapping in due:
+        stop_at = time.monotonic() + SLICE_SECONDS / len(due)
+        try:
+            sync = works.open_sync(mapping)
+        except ConfigError as mistake:
+            rest = Rest(HALT_SECONDS, MISFIT, mistake.user_message)
+            leave_alone(works.store, mapping, rest)
+            continue
+        tally = push(
+            sync,
+            go_on=lambda: time.monotonic() < stop_at and not stopping(),  # noqa: B023 - used at once
+        )
+        if stopping() or (tally.rest is not None and tally.rest.cause != MISFIT):
+            break
     return not stopping() and next_wake_seconds(works, name) == 0.0
 
 
 def next_wake_seconds(works: Works, name: str) -> float:
     """Return how long until a connection has work and may be called; at most the sweep time."""
-    sweep = works.configuration.timing.sweep_seconds
+    sweep = works.configuration.connections[name].timing.sweep_seconds
     return min([sweep, *(wait for _, wait in _outlook(works, name))])
 
 

@@ -62,6 +62,8 @@ class Slice:
     """When it was claimed, in our monotonic seconds."""
     ends_at: float
     """When the lease ends, in our monotonic seconds; moves when it is renewed."""
+    unsettled: int
+    """How many of its links have no outcome in the database yet."""
 
     @property
     def claims(self) -> Sequence[Claim]:
@@ -123,6 +125,7 @@ class Flight:
         """Take on a slice; return when the pool is about to run out of calls to make."""
         self._landed += [(slice_, settled) for settled in idle]
         longest = self._sync.timing.longest_call_seconds
+        self.keep(slice_)
         for batch, drafts in todo:
             future = self._pool.submit(
                 deliver,
@@ -135,14 +138,14 @@ class Flight:
 
     def _land(self, until: int) -> None:
         """Wait until no more than so many batches are in the air."""
-        patience = self._sync.timing.lease_seconds / 3
+        patience = self._sync.timing.lease_seconds / 8
         while len(self._air) > until:
             done, _ = wait(self._air, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
                 self._take(self._air.pop(future), future.result())
             if len(self._landed) >= SETTLE_AT:
                 self._settle()
-            self._renew_leases(patience)
+            self.keep()
 
     def _take(self, aboard: _Aboard, delivered: Delivered) -> None:
         now = aboard.slice_.now()
@@ -195,26 +198,28 @@ class Flight:
                 for token, (lease, group) in by_slice.items()
             ]
 
-        for done in database.transact(work):
+        done_by_slice = database.transact(work)
+        for slice_, _ in landed:
+            slice_.unsettled -= 1
+        for done in done_by_slice:
             self._tally.counts += done.counts
             self._tally.fenced += done.fenced
         self._tally.calls += calls
         self._progress(self._tally)
 
-    def _renew_leases(self, margin: float) -> None:
-        """Renew what is in the air and near the end of its lease, as long as all of it is ours."""
-        soon = time.monotonic() + 2 * margin
-        ending = {
-            id(aboard.slice_): aboard.slice_
-            for aboard in self._air.values()
-            if aboard.slice_.ends_at < soon
-        }
-        for slice_ in ending.values():
-            self._renew(slice_)
+    def keep(self, slice_: Slice | None = None) -> None:
+        """Renew the leases that are near their end: of what is in the air, and of this slice."""
+        soon = time.monotonic() + self._sync.timing.renew_below_seconds
+        held = {id(aboard.slice_): aboard.slice_ for aboard in self._air.values()}
+        if slice_ is not None:
+            held[id(slice_)] = slice_
+        for one in held.values():
+            if one.ends_at < soon:
+                self._renew(one)
 
     def _renew(self, slice_: Slice) -> None:
+        """Renew a lease as long as all that is left of it is ours; else let it end."""
         database, lease_seconds = self._sync.store.database, self._sync.timing.lease_seconds
-        flying = sum(len(a.drafts) for a in self._air.values() if a.slice_ is slice_)
         began = time.monotonic()
         held = database.transact(
             lambda connection: links.renew(
@@ -223,5 +228,5 @@ class Flight:
                 database.now(connection) + timedelta(seconds=lease_seconds),
             )
         )
-        if held >= flying:
+        if held >= slice_.unsettled:
             slice_.ends_at = began + lease_seconds

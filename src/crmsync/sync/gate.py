@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from crmsync.errors import StoreUnavailable
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -74,10 +76,17 @@ def _commit(group: Sequence[_Ticket[A, B]], commit: Commit[A, B]) -> None:
         for ticket, answer in zip(group, answers, strict=True):
             ticket.answer = answer
             ticket.is_done = True
+    except StoreUnavailable as away:
+        _fail(group, away)  # nobody's fault, and alone nobody would fare better
     except Exception as error:  # noqa: BLE001 - handed to the caller whose item it was
-        if len(group) > 1:
-            for ticket in group:
-                _commit([ticket], commit)
+        if len(group) == 1:
+            _fail(group, error)
             return
-        group[0].error = error
-        group[0].is_done = True
+        for ticket in group:
+            _commit([ticket], commit)
+
+
+def _fail(group: Sequence[_Ticket[A, B]], error: Exception) -> None:
+    for ticket in group:
+        ticket.error = error
+        ticket.is_done = True

@@ -137,9 +137,10 @@ def _save(
     profiles.insert(connection, [t.profile for t in touched if t.created])
     profiles.save(connection, [t.profile for t in touched if not t.created])
     profiles.add_identifiers(connection, outcome.new_identifiers)
-    for merge in outcome.merges:
-        profiles.merge(connection, merge.loser, merge.winner)
-        links.follow_merge(connection, merge.loser, merge.winner, now)
+    if outcome.merges:
+        winner_of = {merge.loser: merge.winner for merge in outcome.merges}
+        profiles.merge(connection, winner_of)
+        links.follow_merges(connection, winner_of, now)
     profiles.add_trait_names(connection, outcome.new_trait_names, now)
     vault = works.store.vault
     inbox.append(connection, vault, events, outcome.owners, now)
@@ -157,8 +158,7 @@ def _history(touched: Touched, now: datetime) -> StoredChange:
 
 def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
     """Mark exactly the links whose mapping reads a fact that changed."""
-    linger = timedelta(seconds=works.configuration.timing.linger_seconds)
-    due_by: dict[Trigger, datetime | None] = {}
+    due_by: dict[tuple[str, Trigger], datetime | None] = {}
     marks = []
     for touched in outcome.touched.values():
         if not touched.changed:
@@ -168,19 +168,25 @@ def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
             triggers = triggers_for(mapping, touched.changed)
             if not triggers or not concerns(mapping, touched.profile, known):
                 continue
-            for trigger in triggers - due_by.keys():
-                due_by[trigger] = next_due(trigger, now, linger)
-            first = min(triggers, key=lambda trigger: due_by[trigger] or NEVER)
+            name = mapping.connection
+            for trigger in triggers:
+                if (name, trigger) not in due_by:
+                    due_by[name, trigger] = next_due(trigger, now, _linger(works, name))
+            first = min(triggers, key=lambda trigger: due_by[name, trigger] or NEVER)
             marks.append(
                 Mark(
                     mapping.connection,
                     mapping.object_type,
                     touched.profile.id,
-                    due_by[first],
+                    due_by[name, first],
                     RunTrigger(first.kind),
                 )
             )
     return marks
+
+
+def _linger(works: Works, name: str) -> timedelta:
+    return timedelta(seconds=works.configuration.connections[name].timing.linger_seconds)
 
 
 def _release(

@@ -45,9 +45,7 @@ def _mark_changed(works: Works, mapping: SyncMapping, progress: Callable[[int], 
     database = works.store.database
     marked = 0
     while True:
-        step = database.transact(
-            lambda connection: _step(connection, mapping, database.now(connection))
-        )
+        step = database.transact(lambda connection: _step(works, connection, mapping))
         if step is None:
             break
         marked += step
@@ -58,10 +56,18 @@ def _mark_changed(works: Works, mapping: SyncMapping, progress: Callable[[int], 
     return marked
 
 
-def _step(connection: Connection, mapping: SyncMapping, now: datetime) -> int | None:
-    """Mark the next thousand; None when the mapping's links are all marked."""
+def _step(works: Works, connection: Connection, mapping: SyncMapping) -> int | None:
+    """Mark the next thousand; None when the mapping's links are all marked.
+
+    Each process begins once for a mapping: where two versions of the files run side by side, as in
+    a rolling deploy, they do not mark everybody against each other for ever.
+    """
+    now = works.store.database.now(connection)
     known = state.lock_sync(connection, mapping.sync)
     if known is None or known.mapping_hash != mapping.hash:
+        if mapping.hash in works.begun:
+            return None
+        works.begun.add(mapping.hash)
         _begin(connection, mapping, known)
         after: ProfileId | None = ProfileId("")
     else:

@@ -21,12 +21,15 @@ from datetime import datetime, timedelta
 from crmsync.model import Action, Failure, Outcome, Result, Timing, Value
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
+from crmsync.sync.delivery import LEASE_ENDING
 from crmsync.sync.records import Draft
 
 BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_LONGEST_SECONDS = 300.0
 ATTEMPTS_BEFORE_SETTING_ASIDE = 12
 """Uncertain attempts in a row; with the backoff, about half an hour."""
+ATTEMPTS_OF_A_BUSY_RECORD = 6
+"""A record that is locked or limited by itself is waited for longer each time, up to a minute."""
 ADOPTION_ATTEMPTS = 3
 ADOPTION_WAIT = timedelta(seconds=1)
 
@@ -40,7 +43,7 @@ def backoff(attempts: int) -> timedelta:
 def unchanged(d: Draft, now: datetime, timing: Timing) -> Settlement:
     """Settle a link for which nothing has to be sent."""
     if d.failure is not None:
-        return rejected(d, "none", d.failure)
+        return rejected(d, "none", d.failure, now, timing)
     return Settlement(
         d.claim,
         d.run,
@@ -78,7 +81,11 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
                 verify_at=_verify_after(d.claim, now, timing),
             )
         case Outcome.RETRY:
-            return _again(d, result, action, now, now + retry_after, timing)
+            if retry_after or result.failure is LEASE_ENDING:
+                return _again(d, result, action, now, now + retry_after, timing)
+            due = now + backoff(d.claim.attempts + 1)
+            charged = int(d.claim.attempts < ATTEMPTS_OF_A_BUSY_RECORD)
+            return _again(d, result, action, now, due, timing, charged=charged)
         case Outcome.UNKNOWN:
             return _uncertain(d, result, action, now, timing)
         case Outcome.REJECTED:
@@ -86,22 +93,12 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
                 due = now + ADOPTION_WAIT
                 return _again(d, result, action, now, due, timing, charged=1)
             failure = result.failure or Failure("REJECTED", "refused without a reason", "")
-            return rejected(d, str(action), failure)
-
-
-def last_intent(claim: Claim) -> datetime | None:
-    """Return when a create of an earlier attempt was last begun, if one may still land.
-
-    A vanished worker may have sent it as late as the end of its lease.
-    """
-    if claim.create_intent_at is None or not claim.abandoned:
-        return claim.create_intent_at
-    return max(claim.create_intent_at, claim.wake_at)
+            return rejected(d, str(action), failure, now, timing)
 
 
 def settling(d: Draft, now: datetime, timing: Timing) -> Settlement:
     """Leave alone a record whose earlier create may still land; look for it when it cannot."""
-    intent = last_intent(d.claim) or now
+    intent = d.claim.last_intent_at or now
     return Settlement(
         d.claim,
         d.run,
@@ -114,18 +111,22 @@ def settling(d: Draft, now: datetime, timing: Timing) -> Settlement:
     )
 
 
-def rejected(d: Draft, action: str, failure: Failure) -> Settlement:
-    """Set a link aside: this value will not pass."""
+def rejected(d: Draft, action: str, failure: Failure, now: datetime, timing: Timing) -> Settlement:
+    """Set a link aside: this value will not pass. What was read of its record is kept."""
+    was_read = d.adopted or d.claim.verify
     return Settlement(
         d.claim,
         d.run,
         action,
         Outcome.REJECTED,
+        crm_id=None if d.is_taken else d.crm_id,
+        snapshot=dict(d.known) if was_read and not d.is_taken else None,
         changes=d.changes,
         failure=failure,
-        error_class="rejected",
+        error_class="conflict" if d.is_taken else "rejected",
         attempts=d.claim.attempts + 1,
-        state=LinkState.DEAD,
+        state=LinkState.CONFLICT if d.is_taken else LinkState.DEAD,
+        verify_at=_verify_after(d.claim, now, timing),
     )
 
 
@@ -149,9 +150,11 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
         error_class="retry",
         attempts=d.claim.attempts + charged,
         due_at=due,
-        # Surely not applied: nothing of this attempt can land; an earlier one still may.
-        verify_at=_verify_after(d.claim, now, timing),
-        create_intent_at=last_intent(d.claim),
+        was_sent=result.failure is not LEASE_ENDING,
+        # Surely not applied: nothing of this attempt can land; an earlier one still may. A record
+        # that was to be verified is read again together with the next attempt.
+        verify_at=due if d.claim.verify else _verify_after(d.claim, now, timing),
+        create_intent_at=d.claim.last_intent_at,
     )
 
 

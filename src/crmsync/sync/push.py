@@ -3,7 +3,7 @@
 A slice of links is leased, what their records should hold is rendered and compared with what they
 hold, and the differences go out in batches, several in flight. Results are settled as they come, in
 commits that count only while the lease is ours. Called by the workers and by `crmsync push`.
-The rules it keeps are in docs/delivery.md; what a result leads to is in `outcomes.py`.
+The rules it keeps are in docs/reliability.md; what a result leads to is in `outcomes.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import structlog
 from sqlalchemy import Connection
 
 from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
+from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import Action, LinkId, ObjectSchema, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
 from crmsync.store.settlements import Settlement
+from crmsync.store.state import SyncState
 from crmsync.sync import outcomes
-from crmsync.sync.context import Sync
+from crmsync.sync.context import Store, Sync
 from crmsync.sync.delivery import HALT_SECONDS, Rest
 from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore
-from crmsync.sync.records import Draft, Target, draft, look, operation
+from crmsync.sync.records import Draft, Target, draft, leave_to_owners, look, operation
 
 SLICE = 1_000
 """Links leased at once: a handful of full batches for every CRM."""
@@ -58,7 +60,7 @@ def push(
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
         tally.rest = _rest(trouble)
     if tally.rest is not None:
-        _pause(sync, tally.rest)
+        leave_alone(sync.store, sync.mapping, tally.rest)
     return tally
 
 
@@ -92,6 +94,7 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
             run_ids=run_ids,
             began=began,
             ends_at=began + sync.timing.lease_seconds,
+            unsettled=len(lease.claims),
         )
 
     return database.transact(work)
@@ -101,11 +104,12 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
     """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
     drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of)
     try:
-        look(target, drafts)
+        look(target, drafts, lambda: flight.keep(slice_))
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
         _give_back(sync, slice_)
         raise
-    now = slice_.lease.claimed_at
+    _leave_to_owners(sync, drafts)
+    now = slice_.now()
     idle: list[Settlement] = []
     todo: list[Operation] = []
     waiting: dict[LinkId, Draft] = {}
@@ -132,6 +136,16 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
     )
 
 
+def _leave_to_owners(sync: Sync, drafts: Sequence[Draft]) -> None:
+    """Never write to a record that is another profile's, however it was found."""
+    found = {d.crm_id for d in drafts if d.adopted and d.crm_id is not None}
+    if found:
+        mapping = sync.mapping
+        with sync.store.database.read() as connection:
+            owners = links.owners_of(connection, mapping.connection, mapping.object_type, found)
+        leave_to_owners(drafts, owners)
+
+
 def _record_intents(sync: Sync, slice_: Slice, todo: Sequence[Operation]) -> list[Operation]:
     """Say of every create, before it is sent, that it may land from now on.
 
@@ -151,7 +165,7 @@ def _record_intents(sync: Sync, slice_: Slice, todo: Sequence[Operation]) -> lis
 
 def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:
     """Whether an earlier create of an unknown outcome may still appear in the CRM."""
-    intent = outcomes.last_intent(d.claim)
+    intent = d.claim.last_intent_at
     return intent is not None and now < intent + timedelta(seconds=sync.timing.settle_seconds)
 
 
@@ -191,15 +205,21 @@ def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) 
             return Rest(HALT_SECONDS, MISFIT, trouble.user_message)
 
 
-def _pause(sync: Sync, rest: Rest) -> None:
+def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
     """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
-    database, mapping = sync.store.database, sync.mapping
+    database = store.database
     log.warning("rest", sync=mapping.sync, cause=rest.cause, seconds=rest.seconds)
 
     def work(connection: Connection) -> None:
         until = database.now(connection) + timedelta(seconds=rest.seconds)
         if rest.cause == MISFIT:
-            state.rest_sync(connection, mapping.sync, until, rest.message)
+            state.forget_schema(connection, mapping.connection, mapping.object_type)
+            state.rest_sync(
+                connection,
+                SyncState(mapping.sync, mapping.connection, mapping.object_type, None, None, None),
+                until,
+                rest.message,
+            )
         else:
             state.pause(connection, mapping.connection, until, rest.cause, rest.message)
 

@@ -8,11 +8,11 @@ Reads profiles' facts and the CRM; writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crmsync.connectors.base import Connector, Key
-from crmsync.errors import ConfigError
+from crmsync.errors import BatchRejected, ConfigError
 from crmsync.identity.facts import facts
 from crmsync.mapping.compiled import Conflict, Mode, SyncMapping
 from crmsync.mapping.render import Desired, render
@@ -20,6 +20,7 @@ from crmsync.model import (
     Action,
     CrmId,
     Failure,
+    LinkId,
     ObjectSchema,
     Operation,
     Profile,
@@ -31,6 +32,7 @@ from crmsync.model import (
 from crmsync.planning.changes import Change, desired_record, difference, normalisers, observed
 from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
+from crmsync.store.settlements import record_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Draft:
     in_scope: bool = True
     adopted: bool = False
     """A record was found that we had no link to."""
+    is_taken: bool = False
+    """The record that was found belongs to another profile."""
 
 
 def draft(
@@ -115,11 +119,28 @@ def draft(
     return drafts
 
 
-def look(target: Target, drafts: Sequence[Draft]) -> None:
-    """Read the records that must be known before they are written: once per batch of keys."""
-    _reread(target, [d for d in drafts if d.crm_id and not d.failure and _is_stale(target, d)])
+def look(target: Target, drafts: Sequence[Draft], between_reads: Callable[[], None]) -> None:
+    """Read the records that must be known before they are written, as many in a call as it takes.
+
+    A key that the CRM refuses is its own record's failure.
+    """
+    stale = [d for d in drafts if d.crm_id and not d.failure and _is_stale(target, d)]
+    for d, record in _read(target, stale, lambda d: Key(str(d.crm_id)), between_reads):
+        d.known = observed(d.desired, d.known, record.fields)
     for name in target.look_by:
-        _find(target, name, [d for d in drafts if _is_homeless(d) and name in d.match])
+        homeless = [d for d in drafts if _is_homeless(d) and name in d.match]
+        for d, record in _read(target, homeless, _key_by(name), between_reads):
+            d.crm_id, d.adopted = record.crm_id, True
+            d.known = observed(d.desired, {}, record.fields)
+
+
+def leave_to_owners(drafts: Sequence[Draft], owners: Mapping[CrmId, LinkId]) -> None:
+    """Keep found records that belong to other links from being written; one draft to a record."""
+    taken = dict(owners)
+    for d in drafts:
+        mine = d.claim.link_id
+        if d.adopted and d.crm_id is not None and taken.setdefault(d.crm_id, mine) != mine:
+            d.failure, d.is_taken = record_taken(d.crm_id), True
 
 
 def operation(target: Target, d: Draft) -> Operation | None:
@@ -173,25 +194,61 @@ def _is_stale(target: Target, d: Draft) -> bool:
     )
 
 
-def _reread(target: Target, drafts: Sequence[Draft]) -> None:
-    keys = [Key(str(d.crm_id)) for d in drafts]
-    for d, record in zip(drafts, _read(target, keys), strict=True):
-        if record is not None:
-            d.known = observed(d.desired, d.known, record.fields)
+def _key_by(name: str) -> Callable[[Draft], Key]:
+    return lambda d: Key(d.match[name], name)
 
 
-def _find(target: Target, name: str, drafts: Sequence[Draft]) -> None:
-    keys = [Key(d.match[name], name) for d in drafts]
-    for d, record in zip(drafts, _read(target, keys), strict=True):
-        if record is not None:
-            d.crm_id, d.adopted = record.crm_id, True
-            d.known = observed(d.desired, {}, record.fields)
+def _read(
+    target: Target,
+    drafts: Sequence[Draft],
+    key_of: Callable[[Draft], Key],
+    between_reads: Callable[[], None],
+) -> Iterator[tuple[Draft, Record]]:
+    """Yield the drafts whose record was found."""
+    size = target.connector.capabilities.records_per_read
+    for start in range(0, len(drafts), size):
+        part = drafts[start : start + size]
+        between_reads()
+        for d, record in zip(part, _read_part(target, part, key_of), strict=True):
+            if record is not None:
+                yield d, record
 
 
-def _read(target: Target, keys: Sequence[Key]) -> list[Record | None]:
-    if not keys:
-        return []
-    return target.connector.read(target.mapping.object_type, keys, target.names)
+def _read_part(
+    target: Target, part: Sequence[Draft], key_of: Callable[[Draft], Key]
+) -> list[Record | None]:
+    """Read one call's worth; halve what is refused until the key at fault is alone.
+
+    Raises BatchRejected when the first and the last are refused alone as well: then it is not the
+    keys that do not fit, but the mapping.
+    """
+    keys = [key_of(d) for d in part]
+    try:
+        return target.connector.read(target.mapping.object_type, keys, target.names)
+    except BatchRejected as refusal:
+        if len(part) == 1:
+            part[0].failure = refused_key(refusal)
+            return [None]
+    ends = [part[0], part[-1]]
+    for d in ends:
+        _read_part(target, [d], key_of)
+    if all(d.failure is not None for d in ends):
+        for d in ends:
+            d.failure = None
+        raise BatchRejected(
+            "the records cannot be read by their match key", code="UNREADABLE", hint="check --live"
+        )
+    middle = len(part) // 2
+    return [
+        record
+        for half in (part[:middle], part[middle:])
+        for record in _read_part(target, half, key_of)
+    ]
+
+
+def refused_key(refusal: BatchRejected) -> Failure:
+    """Return why a record could not even be looked for."""
+    return Failure(refusal.code, refusal.user_message, refusal.hint, refusal.field, refusal.excerpt)
 
 
 def _upsert_key(mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> str | None:

@@ -31,11 +31,9 @@ class Worker:
         self._works = works
         names = sorted({mapping.connection for mapping in works.configuration.mappings})
         self._bells = {name: threading.Event() for name in names}
-        self._turns = {name: threading.Lock() for name in names}
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.swept_at = time.monotonic()
-        """When a look for due work last succeeded: what liveness means for a worker."""
+        self._rounds = {name: time.monotonic() for name in names}
 
     def start(self) -> None:
         """Start the threads."""
@@ -51,9 +49,7 @@ class Worker:
 
     def stop(self, patience_seconds: float = 35.0) -> None:
         """Finish the requests under way, settle them, and return."""
-        self._stopping.set()
-        for bell in self._bells.values():
-            bell.set()
+        self.begin_stop()
         give_up_at = time.monotonic() + patience_seconds
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
@@ -63,35 +59,37 @@ class Worker:
         if name in self._bells:
             self._bells[name].set()
 
-    def drain(self, name: str) -> bool:
-        """Drain a connection now, unless it is being drained; return whether more is due."""
-        turn = self._turns.get(name)
-        if turn is None or not turn.acquire(blocking=False):
-            return False
-        try:
-            return self._drain(name)
-        finally:
-            turn.release()
+    def begin_stop(self) -> None:
+        """Claim nothing more; what is under way is finished by `stop`."""
+        self._stopping.set()
+        for bell in self._bells.values():
+            bell.set()
 
-    def _drain(self, name: str) -> bool:
-        return drain(self._works, name, stopping=self._stopping.is_set)
+    @property
+    def swept_at(self) -> float:
+        """When the connection that was served longest ago last was (monotonic seconds).
+
+        What liveness means for a worker: a round lasts 30 s at most, and one call.
+        """
+        return min(self._rounds.values(), default=time.monotonic())
 
     def _drain_loop(self, name: str) -> None:
         while not self._stopping.is_set():
-            with self._turns[name]:
-                wait = self._once(lambda: 0.0 if self._drain(name) else self._next_look(name))
+            wait = self._once(lambda: self._round(name))
             if self._bells[name].wait(wait):
                 self._bells[name].clear()
+
+    def _round(self, name: str) -> float:
+        """Drain a connection; return how long it is until it has work again."""
+        more = drain(self._works, name, stopping=self._stopping.is_set)
+        self._rounds[name] = time.monotonic()
+        return 0.0 if more else next_wake_seconds(self._works, name)
 
     def _schedule_loop(self) -> None:
         while not self._stopping.is_set():
             self._once(lambda: float(marking.bring_up_to_date(self._works)))
             self._once(lambda: float(schedule.tick(self._works)))
             self._stopping.wait(self._works.configuration.timing.sweep_seconds)
-
-    def _next_look(self, name: str) -> float:
-        self.swept_at = time.monotonic()
-        return next_wake_seconds(self._works, name)
 
     def _once(self, work: Callable[[], float]) -> float:
         """Run one round; a database that is away, or a bug, ends the round and not the thread."""

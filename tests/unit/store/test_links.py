@@ -307,7 +307,7 @@ def test_next_wake_is_the_earliest_of_all(store):
 def merge(store, loser: str, winner: str) -> None:
     """Let one profile become the other."""
     store.database.transact(
-        lambda c: links.follow_merge(c, ProfileId(loser), ProfileId(winner), NOW)
+        lambda c: links.follow_merges(c, {ProfileId(loser): ProfileId(winner)}, NOW)
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from crmsync.errors import ConfigError
+from crmsync.errors import ConfigError, SealBroken
 from crmsync.settings import new_key
-from crmsync.store.vault import SealBroken, Vault
+from crmsync.store.vault import Vault
 
 CONTEXT = "links:1"
 

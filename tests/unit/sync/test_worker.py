@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-
 import pytest
 
 from crmsync.errors import StoreUnavailable
@@ -66,34 +63,3 @@ def test_a_database_that_is_away_does_not_end_a_worker(works_with, crm, run, mon
     run(works)
     ingest(works, [identify("u1", first_name="Ann")])
     until(lambda: len(held(crm)) == 1, "it is sent")
-
-
-def test_a_thread_does_not_spin_while_another_drains(works_with, crm, monkeypatch):
-    """While the bell's thread drains a connection, the sweep's thread waits for it."""
-    works = works_with(KEYED, timing=SLOW_SWEEP)
-    draining, go_on, spinning = threading.Event(), threading.Event(), threading.Event()
-    looks = itertools.count(1)
-
-    def slow(*_: object, **__: object) -> bool:
-        draining.set()
-        go_on.wait(10)
-        return False
-
-    def look(*_: object) -> float:
-        if next(looks) > 20:
-            spinning.set()
-        return 0.0
-
-    monkeypatch.setattr(worker_module, "drain", slow)
-    monkeypatch.setattr(worker_module, "next_wake_seconds", look)
-    worker = Worker(works)
-    bell = threading.Thread(target=worker.drain, args=("crm",))
-    bell.start()
-    draining.wait(10)
-    worker.start()
-    try:
-        assert not spinning.wait(0.5)
-    finally:
-        go_on.set()
-        worker.stop(5.0)
-        bell.join(10)

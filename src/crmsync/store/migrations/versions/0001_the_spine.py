@@ -30,7 +30,6 @@ def upgrade() -> None:
         sa.Column("paused_until", tables.Instant(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("credentials_hash", sa.String(length=64), nullable=True),
         sa.Column("throttle", tables.document(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
     )
@@ -137,6 +136,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_profiles_company_id", "profiles", ["company_id"])
     op.create_index("ix_profiles_email", "profiles", ["email"])
+    op.create_index("ix_profiles_merged_into", "profiles", ["merged_into"])
     op.create_index("ix_profiles_user_id", "profiles", ["user_id"])
 
     op.create_table(
