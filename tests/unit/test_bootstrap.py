@@ -48,6 +48,13 @@ def test_timing_and_limits_come_from_the_project(new_project):
     assert (found.request_deadline_seconds, found.lease_seconds, found.settle_seconds) == (1, 2, 3)
 
 
+def test_a_project_may_limit_its_calls_at_once(new_project):
+    """`concurrent_calls` is a limit of any connector, and the push makes no more calls at once."""
+    limited = {"crm": {"connector": "memory", "limits": {"concurrent_calls": 2}}}
+    works = new_project(mappings={"contacts": KEYED}, connections=limited).open()
+    assert works.open_sync(works.mappings["contacts"]).calls_in_flight == 2
+
+
 def test_the_rules_of_identity_come_from_the_project(new_project):
     """Goals and the rule for e-mails as user ids are those of crmsync.yaml."""
     works = new_project(

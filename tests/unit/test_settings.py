@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from crmsync import settings as settings_module
 from crmsync.errors import ConfigError
 from crmsync.settings import load_settings, new_key
 from crmsync.store.vault import Vault
@@ -34,6 +35,22 @@ def test_keys_are_made_once_and_for_their_owner_only(tmp_path):
     assert second.keys_made_at is None
     assert first.keys_made_at is not None
     assert stat.S_IMODE(first.keys_made_at.stat().st_mode) == 0o600
+    assert stat.S_IMODE(first.keys_made_at.parent.stat().st_mode) == 0o700
+
+
+def test_two_first_starts_at_once_have_the_same_keys(tmp_path, monkeypatch):
+    """Who comes second while keys are made takes those of the first."""
+    others = []
+
+    def make_while_another_starts() -> str:
+        monkeypatch.setattr(settings_module, "new_key", new_key)
+        others.append(load_settings(environment(tmp_path)))
+        return new_key()
+
+    monkeypatch.setattr(settings_module, "new_key", make_while_another_starts)
+    mine = load_settings(environment(tmp_path))
+    assert [mine.keys] == [other.keys for other in others]
+    assert load_settings(environment(tmp_path)).keys == mine.keys
 
 
 def test_a_database_of_ones_own_needs_keys_of_ones_own(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from celery.utils.dispatch import Signal
 
 from crmsync import tasks
 from crmsync.tasks import Doorbell
@@ -87,3 +88,27 @@ def test_messages_are_safe_to_lose():
     assert conf.result_backend is None
     assert conf.accept_content == ["json"]
     assert sorted(conf.task_queues) == ["crmsync.a", "crmsync.b"]
+
+
+class Bells:
+    """A worker of which nothing but the bell may be used."""
+
+    def __init__(self) -> None:
+        """Begin in silence."""
+        self.rung: list[str] = []
+
+    def ring(self, name: str) -> None:
+        """Note who was rung for."""
+        self.rung.append(name)
+
+
+def test_a_message_only_rings(monkeypatch):
+    """The task leaves the work to the connection's own thread, and returns at once."""
+    for name in ("worker_init", "worker_shutting_down", "worker_shutdown"):
+        monkeypatch.setattr(tasks, name, Signal(name=name))
+    app = tasks.make_app("memory://", ["crm"])
+    monkeypatch.setattr(app, "worker_main", lambda _: None)
+    bells = Bells()
+    tasks.serve(app, bells, [])
+    app.tasks[tasks.WAKE]("crm")
+    assert bells.rung == ["crm"]

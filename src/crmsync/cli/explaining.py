@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from crmsync.cli.options import AsJson
-from crmsync.cli.project import find_person, open_project
+from crmsync.cli.project import find_person, open_to_look
 from crmsync.cli.screen import STYLES, Screen, json_line, moment, safe, shortened, value_text
 from crmsync.errors import CrmsyncError
 from crmsync.identity.facts import facts
@@ -40,7 +40,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell why each CRM field holds what it holds: event, trait, mapping line, sync log entry."""
-    works = open_project()
+    works = open_to_look()
     profile = find_person(works.store, name)
     stories = tell_story(works, profile)
     named = [one for story in stories for one in story.fields if field in (None, one.name)]

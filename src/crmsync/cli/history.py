@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from crmsync.cli.options import AsJson, Limit
-from crmsync.cli.project import find_person, open_database, open_project
+from crmsync.cli.project import find_person, open_database, open_to_look
 from crmsync.cli.screen import Screen, change_text, json_line, safe, shortened
 from crmsync.errors import ConfigError
 from crmsync.identity.times import parse_time
@@ -89,7 +89,7 @@ def log(  # noqa: PLR0913 - each is one way to narrow the list
 @app.command()
 def failures(*, as_json: AsJson = False) -> None:
     """List what fails now by cause: the CRM's words, what to do, and how to send it again."""
-    groups = failure_groups(open_project())
+    groups = failure_groups(open_to_look())
     if as_json:
         for group_id, group in groups:
             json_line(_group_as_json(group_id, group))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crmsync.cli.options import AsJson
-from crmsync.cli.project import chosen_mappings, open_project
+from crmsync.cli.project import chosen_mappings, open_project, open_to_look
 from crmsync.cli.screen import Screen, json_line, moment
 from crmsync.store.runs import Run
 from crmsync.sync.marking import bring_up_to_date
@@ -27,7 +27,7 @@ def show(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Show each sync's next five runs (UTC) and its last result; pause and resume them."""
     if context.invoked_subcommand is not None:
         return
-    syncs = outlook(open_project())
+    syncs = outlook(open_to_look())
     if as_json:
         for one in syncs:
             json_line(_as_json(one))

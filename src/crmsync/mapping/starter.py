@@ -39,8 +39,9 @@ _MAPPING: Final = """\
 connection: @NAME@
 source: profiles              # profiles (people) | companies
 object: @OBJECT@              # the CRM's own name
-match:                        # how a record is found while a person has no link yet
-  email: email
+match:                        # tried in this order while a person has no record yet
+  crmsync_id: profile_id      # a unique field of ours; `crmsync connect @NAME@` makes it
+  email: email                # adopts a record that is there already
 trigger: realtime             # realtime | hourly | daily | {cron: "0 6 * * 1-5"} | {event: [...]}
 # only: plan != "free"        # send only people who meet a condition
 # mode: upsert                # upsert | update (never create) | insert (never overwrite)

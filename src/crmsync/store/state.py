@@ -52,6 +52,29 @@ def pause(connection: Connection, name: str, until: datetime, cause: str, messag
     )
 
 
+def count_miss(connection: Connection, name: str) -> int:
+    """Count that a connection could not be reached; return how often in a row it was not."""
+    _ensure_connection(connection, name)
+    connection.execute(
+        update(connections)
+        .where(connections.c.name == name)
+        .values(misses=connections.c.misses + 1)
+    )
+    misses: int = connection.execute(
+        select(connections.c.misses).where(connections.c.name == name)
+    ).scalar_one()
+    return misses
+
+
+def reached(connection: Connection, name: str) -> None:
+    """Record that a connection answers."""
+    connection.execute(
+        update(connections)
+        .where(connections.c.name == name, connections.c.misses > 0)
+        .values(misses=0)
+    )
+
+
 def rest_sync(connection: Connection, sync: SyncState, until: datetime, message: str) -> None:
     """Keep the workers from a sync until a moment, or until its mapping changes."""
     bulk.insert(connection, syncs, [asdict(sync)], or_ignore=True)

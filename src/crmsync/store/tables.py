@@ -214,6 +214,8 @@ connections = Table(
     Column("paused_until", Instant),
     Column("cause", Text),
     Column("message", Text),
+    # How often in a row the connection could not be reached.
+    Column("misses", Integer, nullable=False, server_default=text("0")),
     Column("throttle", document()),
 )
 

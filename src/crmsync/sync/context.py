@@ -56,7 +56,9 @@ class Works:
     gate: Gate[Any, Any] = field(default_factory=lambda: Gate(EVENTS_PER_COMMIT))
     """Through which events come in: calls at once share a commit."""
     begun: set[str] = field(default_factory=set)
-    """Hashes of the mappings whose links this process has begun to mark."""
+    """Hashes of the mappings whose links this process has seen to."""
+    superseded: set[str] = field(default_factory=set)
+    """Syncs whose mapping another process has a newer version of."""
 
     @property
     def mappings(self) -> Mapping[str, SyncMapping]:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import structlog
 
 from crmsync.connectors.base import Connector
-from crmsync.errors import BatchRejected, ConnectionHalted, OutcomeUnknown, RetryLater
+from crmsync.errors import BatchRejected, ConnectionHalted, OutcomeUnknown, RetryLater, Unavailable
 from crmsync.model import Batch, Failure, Outcome, Result
 from crmsync.planning.batches import halves
 
 HALT_SECONDS = 900.0
 """How long a connection that needs a person rests before one slice tries it again."""
+
+UNREACHABLE = "unreachable"
+"""The cause of a rest because nobody answers."""
 
 log = structlog.get_logger()
 
@@ -54,8 +57,7 @@ def deliver(  # noqa: PLR0911 - one way out for each fate of a call
     except OutcomeUnknown as lost:
         return Delivered(batch, _all(batch, Outcome.UNKNOWN, _lost(lost.user_message)), 1)
     except RetryLater as later:
-        rest = Rest(later.retry_after_seconds, "busy", later.user_message)
-        return Delivered(batch, _all(batch, Outcome.RETRY, _later(later)), 1, rest)
+        return Delivered(batch, _all(batch, Outcome.RETRY, _later(later)), 1, rest_of(later))
     except ConnectionHalted as halt:
         rest = Rest(HALT_SECONDS, halt.cause, halt.user_message)
         return Delivered(batch, _all(batch, Outcome.RETRY, _halted(halt)), 1, rest)
@@ -71,6 +73,12 @@ LEASE_ENDING = Failure(
     message="not sent: too little was left of the lease to be sure of one writer",
     hint="nothing to do: it is sent again at once",
 )
+
+
+def rest_of(later: RetryLater) -> Rest:
+    """Return the rest that a call which may pass later asks for."""
+    cause = UNREACHABLE if isinstance(later, Unavailable) else "busy"
+    return Rest(later.retry_after_seconds, cause, later.user_message)
 
 
 def _bisect(

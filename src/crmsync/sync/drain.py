@@ -14,6 +14,7 @@ from crmsync.mapping.compiled import SyncMapping
 from crmsync.store import links, state
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import HALT_SECONDS, Rest
+from crmsync.sync.marking import is_superseded
 from crmsync.sync.push import MISFIT, leave_alone, push
 
 SLICE_SECONDS = 30.0
@@ -60,6 +61,8 @@ def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
         for mapping in works.configuration.mappings:
             kept = known.get(mapping.sync)
             if mapping.connection != name or (kept and kept.paused_at):
+                continue
+            if kept and is_superseded(works, mapping, kept):
                 continue
             wake_at = links.next_wake(connection, name, [mapping.object_type])
             if wake_at is not None:

@@ -20,9 +20,9 @@ from crmsync.identity.resolve import fold, wanted
 from crmsync.identity.rules import Note
 from crmsync.identity.state import Outcome, Touched, World
 from crmsync.mapping.render import triggers_for
-from crmsync.mapping.triggers import Trigger, next_due
+from crmsync.mapping.triggers import REALTIME, Trigger, next_due
 from crmsync.model import Event, EventType, RunTrigger
-from crmsync.store import inbox, links, profiles
+from crmsync.store import inbox, links, profiles, state
 from crmsync.store.inbox import StoredChange
 from crmsync.store.links import Mark
 from crmsync.sync.context import Works
@@ -72,7 +72,7 @@ def _take(
     world = _world(connection, fresh)
     outcome = fold(fresh, world, works.rules)
     _save(works, connection, fresh, outcome, now)
-    marks = _marks(works, outcome, now)
+    marks = _marks(works, outcome, _others(works, connection), now)
     links.mark(connection, marks)
     released = _release(works, connection, fresh, outcome, now)
     _hand_out(outcome, marks, calls, fresh, reports)
@@ -156,7 +156,17 @@ def _history(touched: Touched, now: datetime) -> StoredChange:
     )
 
 
-def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
+def _others(works: Works, connection: Connection) -> set[str]:
+    """Return the syncs whose mapping has another version by now: what that one reads is unknown."""
+    known = state.list_syncs(connection)
+    return {
+        mapping.sync
+        for mapping in works.configuration.mappings
+        if (kept := known.get(mapping.sync)) and kept.mapping_hash not in {None, mapping.hash}
+    }
+
+
+def _marks(works: Works, outcome: Outcome, others: set[str], now: datetime) -> list[Mark]:
     """Mark exactly the links whose mapping reads a fact that changed."""
     due_by: dict[tuple[str, Trigger], datetime | None] = {}
     marks = []
@@ -166,6 +176,8 @@ def _marks(works: Works, outcome: Outcome, now: datetime) -> list[Mark]:
         known = facts(touched.profile)
         for mapping in works.configuration.mappings:
             triggers = triggers_for(mapping, touched.changed)
+            if mapping.sync in others:
+                triggers |= {REALTIME}
             if not triggers or not concerns(mapping, touched.profile, known):
                 continue
             name = mapping.connection

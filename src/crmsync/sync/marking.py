@@ -41,6 +41,19 @@ def mark_all(works: Works, mapping: SyncMapping, progress: Callable[[int], None]
     return _mark_changed(works, mapping, progress)
 
 
+def is_superseded(works: Works, mapping: SyncMapping, known: SyncState) -> bool:
+    """Whether another process works by a newer version of a mapping: this one must not push.
+
+    It says so once; a process reads its files when it starts.
+    """
+    if mapping.hash not in works.begun or known.mapping_hash in {None, mapping.hash}:
+        return False
+    if mapping.sync not in works.superseded:
+        works.superseded.add(mapping.sync)
+        log.warning("mapping_changed_elsewhere", sync=mapping.sync, do="restart this process")
+    return True
+
+
 def _mark_changed(works: Works, mapping: SyncMapping, progress: Callable[[int], None]) -> int:
     database = works.store.database
     marked = 0
@@ -64,14 +77,15 @@ def _step(works: Works, connection: Connection, mapping: SyncMapping) -> int | N
     """
     now = works.store.database.now(connection)
     known = state.lock_sync(connection, mapping.sync)
-    if known is None or known.mapping_hash != mapping.hash:
-        if mapping.hash in works.begun:
-            return None
-        works.begun.add(mapping.hash)
+    is_new = known is None or known.mapping_hash != mapping.hash
+    if is_new and mapping.hash in works.begun:
+        return None
+    works.begun.add(mapping.hash)
+    if is_new:
         _begin(connection, mapping, known)
         after: ProfileId | None = ProfileId("")
     else:
-        after = known.marking_after
+        after = known.marking_after if known else None
     if after is None:
         return None
     people = profiles.page(connection, mapping.source, after=after, limit=STEP)

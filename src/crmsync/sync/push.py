@@ -24,13 +24,15 @@ from crmsync.store.settlements import Settlement
 from crmsync.store.state import SyncState
 from crmsync.sync import outcomes
 from crmsync.sync.context import Store, Sync
-from crmsync.sync.delivery import HALT_SECONDS, Rest
+from crmsync.sync.delivery import HALT_SECONDS, UNREACHABLE, Rest, rest_of
 from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore
 from crmsync.sync.records import Draft, Target, draft, leave_to_owners, look, operation
 
 SLICE = 1_000
 """Links leased at once: a handful of full batches for every CRM."""
 SCHEMA_AGE = timedelta(hours=24)
+LONGEST_REST_SECONDS = 60.0
+"""Of a connection that cannot be reached; what the CRM itself asks for may be longer."""
 MISFIT = "mapping"
 """The cause of a rest that is the mapping's own, not the connection's."""
 
@@ -59,6 +61,8 @@ def push(
                 _fly(sync, target, slice_, flight)
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
         tally.rest = _rest(trouble)
+    if tally.rest is None and tally.calls:
+        sync.store.database.transact(lambda c: state.reached(c, sync.mapping.connection))
     if tally.rest is not None:
         leave_alone(sync.store, sync.mapping, tally.rest)
     return tally
@@ -178,6 +182,14 @@ def _give_back(sync: Sync, slice_: Slice) -> None:
     )
 
 
+def _patience(connection: Connection, mapping: SyncMapping, rest: Rest) -> float:
+    """Return how long to rest: longer each time in a row that nobody answered."""
+    if rest.cause != UNREACHABLE:
+        return rest.seconds
+    misses = state.count_miss(connection, mapping.connection)
+    return max(rest.seconds, min(LONGEST_REST_SECONDS, 2.0 ** (misses - 1)))
+
+
 def _live_schema(sync: Sync) -> ObjectSchema:
     """Return the CRM's fields: as described within the last day, else described anew."""
     database, mapping = sync.store.database, sync.mapping
@@ -198,7 +210,7 @@ def _live_schema(sync: Sync) -> ObjectSchema:
 def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) -> Rest:
     match trouble:
         case RetryLater():
-            return Rest(trouble.retry_after_seconds, "busy", trouble.user_message)
+            return rest_of(trouble)
         case ConnectionHalted():
             return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
         case _:  # nothing can be read, described or matched: the mapping does not fit the CRM
@@ -208,10 +220,10 @@ def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) 
 def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
     """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
     database = store.database
-    log.warning("rest", sync=mapping.sync, cause=rest.cause, seconds=rest.seconds)
+    log.warning("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)
 
     def work(connection: Connection) -> None:
-        until = database.now(connection) + timedelta(seconds=rest.seconds)
+        until = database.now(connection) + timedelta(seconds=_patience(connection, mapping, rest))
         if rest.cause == MISFIT:
             state.forget_schema(connection, mapping.connection, mapping.object_type)
             state.rest_sync(

@@ -139,3 +139,21 @@ def test_overrides_replace_amounts():
     """An account's own amount stands in for the default; the others stay."""
     limits = with_overrides([Limit("a", 100, 10), Limit("b", 3, 1)], {"a": 190})
     assert [limit.amount for limit in limits] == [190, 3]
+
+
+@pytest.mark.parametrize("defaults", [[Limit("a", 100, 10)], [Limit("concurrent_calls", 9, 0)]])
+def test_any_connection_may_limit_its_calls_under_way(defaults):
+    """`limits: {concurrent_calls: 2}` holds the third call back until one of two has ended."""
+    windows = Windows(with_overrides(defaults, {"concurrent_calls": 2}))
+    first, second = (windows.admit("call", 0.0, HOLD) for _ in range(2))
+    assert (first.wait_seconds, second.wait_seconds) == (0, 0)
+    assert 0 < windows.admit("search", 1.0, HOLD).wait_seconds < 0.1
+    windows.finish("call", 2.0, first.buckets)
+    assert windows.admit("search", 2.0, HOLD).wait_seconds == 0
+    assert windows.admit("call", 2.0, HOLD).wait_seconds > 0
+
+
+def test_no_calls_at_once_are_refused():
+    """A connection that may make no call is a mistake of a person."""
+    with pytest.raises(ConfigError, match="at least 1"):
+        with_overrides([], {"concurrent_calls": 0})

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from crmsync.model import CrmId, Failure, Outcome, ProfileId, RunTrigger
-from crmsync.store import links, settlements
+from crmsync.store import bulk, failed_links, links, settlements
 from crmsync.store.links import PRIORITY_BACKFILL, LinkState
+from crmsync.store.tables import links as table
 from tests.unit.store.queue import (
     LEASE,
     NOW,
@@ -215,6 +216,20 @@ def test_giving_back_keeps_a_look_that_was_asked_for_meanwhile(store):
     assert row(store, "a").verify_at == seconds(140) + SETTLE
 
 
+def test_giving_back_keeps_how_late_a_create_may_have_been_sent(store):
+    """A vanished worker may have sent its create until its lease ended: the next one knows too."""
+    mark(store, "a")
+    lost = claim(store)
+    ids = [one.link_id for one in lost.claims]
+    store.database.transact(lambda c: links.record_create_intents(c, lost, ids, NOW))
+    store.database.transact(lambda c: links.renew(c, lost, seconds(150)))
+    second = claim(store, seconds(151))
+    assert second.claims[0].last_intent_at == seconds(150)
+    store.database.transact(lambda c: settlements.give_back(c, second, seconds(451)))
+    third = claim(store, seconds(160))
+    assert third.claims[0].last_intent_at == seconds(150)
+
+
 def test_an_event_releases_what_waits_for_it(store):
     """What waits for an event is due when it comes; what is clean, or another's, is not."""
     mark(store, "waiting", "clean", "other", due=None)
@@ -272,6 +287,63 @@ def test_a_refused_record_waits_for_a_change(store):
     assert names(claim(store)) == ["a"]
 
 
+def test_a_refused_record_that_was_uncertain_is_read_when_it_is_revived(store):
+    """A look that is owed sleeps with its dead link and is due when that comes back."""
+    mark(store, "a")
+    lease = claim(store)
+    (one,) = lease.claims
+    refused = acked(store, one, acked=False, state=LinkState.DEAD, verify_at=seconds(300))
+    settle(store, lease, [refused])
+    assert (row(store, "a").verify_at, row(store, "a").wake_at) == (seconds(300), None)
+    mark(store, "a", due=seconds(400))
+    (again,) = claim(store, seconds(400)).claims
+    assert again.verify
+
+
+def put(store, name: str, **values) -> None:
+    """Bring a link into a state as somebody else may leave it."""
+    changed = [{"id": row(store, name).id, **values}]
+    store.database.transact(lambda c: bulk.update(c, table, changed))
+
+
+@pytest.mark.parametrize("state", [state for state in LinkState if state is not LinkState.ACTIVE])
+def test_what_is_out_of_service_is_not_claimed(store, state):
+    """Only active links are leased, whatever woke the others."""
+    mark(store, "a", "b")
+    put(store, "a", state=state)
+    assert names(claim(store)) == ["b"]
+
+
+def revive(store, name: str) -> None:
+    """Replay a link."""
+    store.database.transact(lambda c: failed_links.revive(c, [row(store, name).id], NOW))
+
+
+def test_a_replay_leaves_a_leased_link_to_its_worker(store):
+    """What somebody works on is not made due for a second one."""
+    mark(store, "a")
+    lease = claim(store)
+    revive(store, "a")
+    assert names(claim(store, seconds(1))) == []
+    assert settle_all(store, lease) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "claimed"),
+    [
+        (LinkState.SUPPRESSED, []),
+        (LinkState.DEAD, ["a"]),
+        (LinkState.CONFLICT, ["a"]),
+    ],
+)
+def test_a_replay_does_not_wake_what_was_erased(store, state, claimed):
+    """A person may have what failed tried again, but not what is never to be written."""
+    mark(store, "a")
+    put(store, "a", state=state, wake_at=None, due_at=None)
+    revive(store, "a")
+    assert names(claim(store)) == claimed
+
+
 def test_a_change_during_the_lease_outlives_a_refusal(store):
     """What was refused is not dead if its profile has changed since it was sent."""
     mark(store, "a")
@@ -291,6 +363,20 @@ def test_two_profiles_cannot_hold_one_record(store):
     assert set(states) == {"active", "conflict"}
     assert states["conflict"].crm_id is None
     assert states["conflict"].error_code == "RECORD_TAKEN"
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_owner_of_a_record_that_another_hit_has_it_read(store, at_once):
+    """The owner's record may hold the other's values, whether it had it before or got it now."""
+    mark(store, "a")
+    if not at_once:
+        first = claim(store)
+        settle(store, first, [acked(store, one, crm_id=CrmId("77")) for one in first.claims])
+    mark(store, "b")
+    lease = claim(store)
+    settle(store, lease, [acked(store, one, crm_id=CrmId("77")) for one in lease.claims])
+    owner = next(row(store, name) for name in ("a", "b") if row(store, name).state == "active")
+    assert (owner.crm_id, owner.verify_at, owner.wake_at) == ("77", NOW + SETTLE, NOW + SETTLE)
 
 
 def test_next_wake_is_the_earliest_of_all(store):
@@ -352,3 +438,20 @@ def test_marking_the_winner_keeps_what_the_loser_owed(store):
     mark(store, "loser")
     merge(store, "loser", "winner")
     assert names(claim(store)) == ["winner"]
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "claimed"),
+    [
+        (LinkState.SUPPRESSED, "suppressed", []),
+        (LinkState.CONFLICT, "conflict", []),
+        (LinkState.DEAD, "active", ["winner"]),
+    ],
+)
+def test_a_merge_wakes_only_what_may_be_written(store, state, after, claimed):
+    """A dead link may succeed under its winner; what is out of service stays so."""
+    mark(store, "loser")
+    put(store, "loser", state=state, wake_at=None, due_at=None, crm_id="7")
+    merge(store, "loser", "winner")
+    assert row(store, "winner").state == after
+    assert names(claim(store, seconds(999))) == claimed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,4 +81,16 @@ def test_a_database_that_cannot_be_reached_is_said_so_without_its_password():
     with pytest.raises(StoreUnavailable) as error, database.read():
         pass
     assert "secret" not in str(error.value)
+    database.dispose()
+
+
+def test_a_database_file_is_its_owners_alone(tmp_path):
+    """Nobody else may read the file, what SQLite puts beside it, or the folder made for them."""
+    folder = tmp_path / ".crmsync"
+    database = Database(f"sqlite:///{folder / 'crmsync.db'}")
+    schema.migrate(database)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert "crmsync.db" in modes
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     database.dispose()

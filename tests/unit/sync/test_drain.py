@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from crmsync.errors import RateLimited
 from crmsync.model import FieldSchema, FieldType
 from crmsync.store import state
+from crmsync.sync import drain as drain_module
+from crmsync.sync import push as push_module
 from crmsync.sync.drain import drain, next_wake_seconds
 from crmsync.sync.push import push
 from tests.unit.sync.people import held, mapping
-from tests.workbench import KEY, KEYED, ROOMY, identify, ingest, link_rows, the_sync
+from tests.workbench import (
+    KEY,
+    KEYED,
+    ROOMY,
+    crowd,
+    identify,
+    ingest,
+    link_rows,
+    the_sync,
+)
 
 
 def test_a_connection_is_drained_to_the_end(works_with, crm):
@@ -63,3 +76,42 @@ def test_the_next_look_is_when_work_is_due(works_with, crm):
     assert next_wake_seconds(works, "crm") == ROOMY["sweep_seconds"]
     ingest(works, [identify("u1", first_name="Ann")])
     assert next_wake_seconds(works, "crm") == 0.0
+
+
+def test_a_mapping_that_does_not_fit_rests_alone(works_with, crm):
+    """A sync that nobody has marked yet and that misfits keeps no other of its CRM waiting."""
+    bad = mapping("stage: plan", match="no_such_key: profile_id", object="companies")
+    works = works_with(others={"a-bad": bad, "b-good": KEYED})
+    ingest(works, [identify("u1", first_name="Ann", plan="pro")])
+    assert drain(works, "crm") is False
+    assert len(held(crm)) == 1
+    with works.store.database.read() as connection:
+        assert state.list_pauses(connection, works.store.database.now(connection)) == []
+        assert state.list_syncs(connection)["a-bad"].rests_until is not None
+    calls = dict(crm.calls)
+    assert drain(works, "crm") is False
+    assert dict(crm.calls) == calls
+
+
+def test_the_syncs_of_a_connection_share_its_time(works_with, crm, monkeypatch):
+    """The backlog of one sync leaves the next one its part of the slice."""
+    crm.schemas["deals"] = dict(crm.schemas["contacts"])
+    fields = "firstname: first_name"
+    works = works_with(
+        others={"a": mapping(fields, object="deals"), "b": mapping(fields, object="contacts")}
+    )
+    ingest(works, crowd(50, "Lee"))
+    connector = the_sync(works, "a").connector
+    original, clock, sent = connector.write, [0.0], []
+
+    def write(batch):
+        clock[0] += 1.0
+        sent.append(batch.object_type)
+        return original(batch)
+
+    monkeypatch.setattr(connector, "write", write)
+    monkeypatch.setattr(drain_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(push_module, "SLICE", 1)
+    assert drain(works, "crm") is True
+    half = int(drain_module.SLICE_SECONDS / 2)
+    assert (sent.count("deals"), sent.count("contacts")) == (half, half)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event as sql_event
 
+from crmsync.errors import StoreUnavailable
 from crmsync.store.tables import events, links
+from crmsync.store.tables import profiles as people
+from crmsync.sync.gate import Gate
 from tests.unit.sync.people import held, mapping
 from tests.workbench import (
     KEYED,
@@ -18,6 +24,7 @@ from tests.workbench import (
     link_rows,
     mark_dirty,
     track,
+    until,
 )
 
 NAMES = "firstname: first_name, lastname: last_name"
@@ -156,3 +163,53 @@ def test_marking_by_hand_is_one_more_version(works_with, crm):
     ingest(works, [identify("u1", first_name="Ann")])
     mark_dirty(works.store, "u1")
     assert link_rows(works.store, "desired_version") == [(2,)]
+
+
+def statements_of_merging(works, count: int) -> int:
+    """Return how many statements it takes to take calls that merge so many pairs of people."""
+    names = [f"{count}-{n}" for n in range(count)]
+    ingest(works, [call("identify", "", anonymousId=f"a{n}", traits={"x": 1}) for n in names])
+    ingest(works, [identify(f"u{n}", first_name="Ann") for n in names])
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_) -> None:
+        statements.append(statement)
+
+    engine = works.store.database.engine
+    sql_event.listen(engine, "before_cursor_execute", note)
+    ingest(works, [call("identify", f"u{n}", anonymousId=f"a{n}", traits={}) for n in names])
+    sql_event.remove(engine, "before_cursor_execute", note)
+    assert count_rows(works.store, people, people.c.merged_into.is_not(None)) >= count
+    return len(statements)
+
+
+def test_many_merges_cost_as_many_statements_as_one(works_with, crm):
+    """However many people turn out to be known in one commit, the database is asked as often."""
+    works = works_with(KEYED)
+    assert statements_of_merging(works, 50) == statements_of_merging(works, 1)
+
+
+def test_a_database_that_is_away_is_asked_once_for_all_who_wait(monkeypatch):
+    """Those who came together hear together that it is away; nobody waits for everybody's turn."""
+    gate: Gate[int, int] = Gate(100)
+    attempts: list[int] = []
+    others_wait = threading.Event()
+
+    def commit(items):
+        attempts.append(len(items))
+        assert others_wait.wait(30)
+        raise StoreUnavailable
+
+    def submit(item: int) -> bool:
+        with pytest.raises(StoreUnavailable):
+            gate.submit(item, 1, commit)
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(submit, 0)]
+        until(lambda: attempts == [1], "the first is at the database")
+        calls += [pool.submit(submit, n) for n in range(1, 6)]
+        until(lambda: len(gate._waiting) == 5, "the others wait")  # noqa: SLF001 - nothing else tells
+        others_wait.set()
+        assert all(done.result(30) for done in calls)
+    assert attempts == [1, 5]

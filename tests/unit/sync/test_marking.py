@@ -79,3 +79,13 @@ def test_a_paused_sync_stays_paused_when_its_mapping_changes(project):
     marking.bring_up_to_date(works)
     with works.store.database.read() as connection:
         assert state.list_syncs(connection)["contacts"].paused_at is not None
+
+
+def test_two_versions_of_a_mapping_do_not_mark_against_each_other_for_ever(project):
+    """In a rolling deploy each process marks once for its own version, and then there is peace."""
+    old = project.open()
+    project.write_mapping("contacts", NEW)
+    new = project.open()
+    rounds = [(marking.bring_up_to_date(old), marking.bring_up_to_date(new)) for _ in range(3)]
+    assert rounds[0] == (0, 3)
+    assert rounds[-1] == (0, 0)

@@ -22,6 +22,7 @@ from crmsync.model import (
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
 from crmsync.sync import outcomes
+from crmsync.sync.delivery import LEASE_ENDING
 from crmsync.sync.records import Draft
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -55,7 +56,11 @@ def claim(**changes: Any) -> Claim:
 
 
 def settled(
-    outcome: Outcome, action: Action = Action.UPDATE, can_adopt: bool = False, **changes: Any
+    outcome: Outcome,
+    action: Action = Action.UPDATE,
+    can_adopt: bool = False,
+    wait_seconds: float = 99,
+    **changes: Any,
 ) -> Settlement:
     """Settle a draft that wanted to set b."""
     result_keys = {"crm_id", "created", "existing_id", "failure"}
@@ -69,7 +74,7 @@ def settled(
         action,
         NOW,
         TIMING,
-        retry_after=timedelta(seconds=99),
+        retry_after=timedelta(seconds=wait_seconds),
         can_adopt=can_adopt,
     )
 
@@ -118,6 +123,34 @@ def test_a_retry_keeps_an_earlier_create_in_mind():
     assert settled(Outcome.RETRY, Action.CREATE, create_intent_at=LATER).create_intent_at == LATER
 
 
+@pytest.mark.parametrize(("failure", "wait_seconds"), [(WHY, 99), (WHY, 0), (LEASE_ENDING, 0)])
+def test_a_repair_that_was_not_sent_is_verified_again(failure, wait_seconds):
+    """What was read once and not written is read again together with the next attempt."""
+    s = settled(
+        Outcome.RETRY, wait_seconds=wait_seconds, failure=failure, verify_at=NOW, verify=True
+    )
+    assert s.verify_at == s.due_at
+    assert s.due_at is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0, 1), (5, 6), (outcomes.ATTEMPTS_OF_A_BUSY_RECORD, 6)]
+)
+def test_a_record_that_is_busy_by_itself_is_waited_for_longer_each_time(before, after):
+    """A retry of one record without a rest of the connection backs off, and never to the end."""
+    s = settled(Outcome.RETRY, wait_seconds=0, failure=WHY, attempts=before)
+    longest = outcomes.BACKOFF_FIRST_SECONDS * 2.0**before
+    assert s.due_at is not None
+    assert longest / 2 <= (s.due_at - NOW).total_seconds() <= longest
+    assert (s.attempts, s.state) == (after, LinkState.ACTIVE)
+
+
+def test_what_a_short_lease_kept_back_is_due_at_once():
+    """A call that was not begun is nobody's fault: no wait, no charge, nothing in the log."""
+    s = settled(Outcome.RETRY, wait_seconds=0, failure=LEASE_ENDING, attempts=2)
+    assert (s.due_at, s.attempts, s.was_sent) == (NOW, 2, False)
+
+
 @pytest.mark.parametrize("action", [Action.UPDATE, Action.UPSERT])
 def test_an_unknown_write_by_key_is_sent_again_soon_and_verified(action):
     """By id or key it may be repeated: after a backoff, with a look after the settle time."""
@@ -143,6 +176,22 @@ def test_a_refusal_sets_the_link_aside_with_its_reason():
     """A refused record is dead, and says why."""
     s = settled(Outcome.REJECTED, failure=WHY)
     assert (s.state, s.error_class, s.failure, s.acked) == (LinkState.DEAD, "rejected", WHY, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "owed"),
+    [
+        ({}, None),
+        ({"verify_at": LATER}, LATER),
+        ({"abandoned": True}, SETTLED),
+        ({"verify_at": NOW, "verify": True}, None),
+    ],
+)
+def test_a_refusal_does_not_forget_an_earlier_uncertain_write(changes, owed):
+    """That this value will not pass says nothing of the one that may have landed."""
+    assert settled(Outcome.REJECTED, failure=WHY, **changes).verify_at == owed
+    draft = Draft(claim(**changes), RUN, failure=WHY)
+    assert outcomes.unchanged(draft, NOW, TIMING).verify_at == owed
 
 
 @pytest.mark.parametrize(

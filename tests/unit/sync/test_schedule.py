@@ -65,6 +65,22 @@ def test_the_outlook_tells_what_comes(works_with):
     assert all(moment > datetime.now(UTC) for moment in told.next_runs)
 
 
+@pytest.mark.parametrize(
+    ("trigger", "start"),
+    [
+        (RunTrigger.REALTIME, datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        (RunTrigger.HOURLY, datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        (RunTrigger.DAILY, datetime(2026, 3, 1, tzinfo=UTC)),
+        (RunTrigger.CRON, datetime(2026, 3, 1, 6, 30, tzinfo=UTC)),
+    ],
+)
+def test_work_of_one_window_is_one_run(trigger, start):
+    """Retries that are due moments apart belong to one run of their window, not to one each."""
+    due = datetime(2026, 3, 1, 6, 30, 1, 17, tzinfo=UTC)
+    for moment in (due, due + timedelta(seconds=7.5)):
+        assert runs.window_start(trigger, moment) == start
+
+
 @pytest.mark.parametrize("paused", [True, False])
 def test_a_paused_sync_sends_nothing(works_with, crm, paused):
     """What becomes due while a sync is paused waits, and is sent when it goes on."""

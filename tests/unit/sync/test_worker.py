@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from crmsync.errors import StoreUnavailable
@@ -63,3 +65,17 @@ def test_a_database_that_is_away_does_not_end_a_worker(works_with, crm, run, mon
     run(works)
     ingest(works, [identify("u1", first_name="Ann")])
     until(lambda: len(held(crm)) == 1, "it is sent")
+
+
+def test_a_worker_with_a_backlog_is_alive(works_with, crm, run, monkeypatch):
+    """Every round counts for liveness, also while there is always more to do."""
+    turn = threading.Event()
+
+    def drain(*_, **__) -> bool:
+        turn.wait(0.01)
+        return True
+
+    monkeypatch.setattr(worker_module, "drain", drain)
+    worker = run(works_with(KEYED))
+    before = worker.swept_at
+    until(lambda: worker.swept_at > before, "a round is noted")

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("paused_until", tables.Instant(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("misses", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("throttle", tables.document(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
     )
