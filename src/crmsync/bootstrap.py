@@ -18,7 +18,7 @@ from crmsync.connectors import registry
 from crmsync.connectors.base import Connection, Connector, Limit
 from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import RedisThrottle, Throttle
-from crmsync.errors import ConfigError
+from crmsync.errors import ConfigError, CrmsyncError
 from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
 from crmsync.identity.rules import EmailAsUserId, Rules, TraitType, Types
 from crmsync.mapping.compiled import SyncMapping
@@ -69,12 +69,17 @@ def tune_collector() -> None:
 
 def open_store(settings: Settings) -> Store:
     """Open the database; on SQLite its tables are made and brought up to date on the way."""
+    vault = Vault(settings.keys)
     database = Database(settings.database_url)
-    if database.is_sqlite:
-        schema.migrate(database)
-    else:
-        schema.demand_current(database)
-    return Store(database, Vault(settings.keys))
+    try:
+        if database.is_sqlite:
+            schema.migrate(database)
+        else:
+            schema.demand_current(database)
+    except CrmsyncError:
+        database.dispose()
+        raise
+    return Store(database, vault)
 
 
 def read_configuration(

@@ -6,8 +6,8 @@ means that every call not listed as rejected is committed to the database.
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import gzip
 import hmac
 import io
@@ -19,6 +19,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from crmsync.errors import EventRejected
@@ -31,6 +32,8 @@ from crmsync.sync.context import Works
 from crmsync.sync.ingest import Ingested, ingest
 
 MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
+"""Within which a body must have arrived: a client that drips holds no connection for ever."""
 MAX_CALLS = 1_000
 SOURCE = "api"
 """What events that came by the first write key are said to come from."""
@@ -63,10 +66,16 @@ async def _take(request: Request, kind: str) -> Response:
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         return _too_large()
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    return _too_large()
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
+    except TimeoutError:
+        return _problem(408, "Too slow", f"the body did not arrive within {BODY_SECONDS:g} s")
     encoding = request.headers.get("content-encoding", "")
     return await run_in_threadpool(_answer, request.app.state.works, kind, bytes(body), encoding)
 
@@ -145,7 +154,7 @@ def _basic_user(request: Request) -> str | None:
         return None
     try:
         return base64.b64decode(value, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, not UTF-8
         return None
 
 

@@ -148,7 +148,11 @@ def _live_problems(works: Works) -> list[Problem]:
     problems: list[Problem] = []
     database = works.store.database
     for mapping in works.configuration.mappings:
-        schema = works.open_sync(mapping).connector.describe(mapping.object_type)
+        try:
+            schema = works.open_sync(mapping).connector.describe(mapping.object_type)
+        except ConfigError as mistake:
+            problems.append(mapping.place.problem(mistake.user_message))
+            continue
         problems += check_against(mapping, schema)
         database.transact(
             lambda c, name=mapping.connection, schema=schema: state.save_schema(  # type: ignore[misc] # bound now

@@ -23,7 +23,7 @@ from crmsync.cli.project import open_project
 from crmsync.cli.screen import Screen, json_line, safe
 from crmsync.errors import ConfigError, EventRejected
 from crmsync.identity.reading import Arrival
-from crmsync.identity.rules import Note
+from crmsync.identity.rules import Note, NoteCode
 from crmsync.model import Event
 from crmsync.sync.context import Works
 from crmsync.sync.ingest import ingest as take
@@ -34,6 +34,9 @@ BATCH = 100
 SOURCE = "file"
 """What all events from files are said to come from: the same file under two names is one."""
 SHOWN_NOTES = 5
+LOSSES = frozenset({NoteCode.VALUE_DROPPED, NoteCode.NUL_REMOVED})
+"""Notes that something of a line was not kept: told with the line, the first of them."""
+MOST_LOSSES = 20
 
 app = typer.Typer()
 
@@ -48,6 +51,8 @@ class Report:
     refused: int = 0
     marked: int = 0
     """Links that got something to send."""
+    losses_told: int = 0
+    """How many dropped values were named with their line."""
     notes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -94,7 +99,7 @@ def ingest(
         else:
             feed = json_events(stream, arrival, notes)
         name = "stdin" if file == "-" else file
-        take_all(works, refusals_told(feed, screen, name, report), notes, report, shown)
+        take_all(works, refusals_told(feed, screen, name, notes, report), notes, report, shown)
     if as_json:
         json_line(_as_json(report))
     else:
@@ -128,10 +133,20 @@ def take_all(
 
 
 def refusals_told(
-    feed: Iterable[Numbered], screen: Screen, name: str, report: Report
+    feed: Iterable[Numbered], screen: Screen, name: str, notes: list[Note], report: Report
 ) -> Iterator[Event]:
-    """Pass events on; say of each line that is none where it is and why."""
-    for number, read in feed:
+    """Pass events on; say of each line that is none, or that lost a value, where and why."""
+    lines = iter(feed)
+    while True:
+        known = len(notes)
+        try:
+            number, read = next(lines)
+        except StopIteration:
+            return
+        for note in notes[known:]:
+            if note.code in LOSSES and report.losses_told < MOST_LOSSES:
+                report.losses_told += 1
+                screen.note(f"{name}:{number}: {safe(note.detail)}", style="yellow")
         if isinstance(read, EventRejected):
             report.refused += 1
             screen.err.print(

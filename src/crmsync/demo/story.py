@@ -266,7 +266,7 @@ class Demo:
         with file.open("rb") as stream, bar(self._screen, "ingest", total, unit="events") as shown:
             arrival = Arrival(SOURCE, datetime.now(UTC), self._works.rules, live=False)
             events = refusals_told(
-                json_events(stream, arrival, notes), self._screen, file.name, report
+                json_events(stream, arrival, notes), self._screen, file.name, notes, report
             )
             take_all(self._works, events, notes, report, shown)
         return report, time.monotonic() - began

@@ -28,6 +28,8 @@ Raw: TypeAlias = Any
 """What a trait holds: any JSON."""
 Normaliser = Callable[[Raw], Value]
 """Takes any value but None; raises `NotThatType`."""
+NUMBERS_BELOW = 2**63
+"""What JSON and every CRM can carry whole."""
 TRUE_WORDS = frozenset({"true", "yes", "y", "1", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off"})
 
@@ -76,9 +78,11 @@ def _number(raw: Raw) -> Value:
             raise NotThatType("expected a number") from None
     if not isinstance(raw, int | float):
         raise NotThatType("expected a number")
+    if isinstance(raw, float) and not math.isfinite(raw):
+        raise NotThatType("expected a finite number")
+    if abs(raw) >= NUMBERS_BELOW:
+        raise NotThatType("expected a number below 2^63")
     if isinstance(raw, float):
-        if not math.isfinite(raw):
-            raise NotThatType("expected a finite number")
         return int(raw) if raw.is_integer() else raw
     return int(raw)
 

@@ -19,7 +19,13 @@ from typing import Any, TypeVar, cast
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+)
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from crmsync.errors import ConfigError, StoreUnavailable
@@ -50,7 +56,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection.execution_options(crmsync_reads_only=True)
-        except OperationalError as error:
+        except DatabaseError as error:
             raise _unavailable(error) from error
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -66,7 +72,7 @@ class Database:
         )
         try:
             return cast("T", attempts(self._once, work))
-        except OperationalError as error:
+        except DatabaseError as error:
             raise _unavailable(error) from error
 
     def now(self, connection: Connection) -> datetime:
@@ -168,7 +174,11 @@ def _is_passing(error: BaseException) -> bool:
     return "database is locked" in words or "connection failed" in words or "server closed" in words
 
 
-def _unavailable(error: OperationalError) -> StoreUnavailable:
+def _unavailable(error: DatabaseError) -> StoreUnavailable:
+    """Return what says that the database is in trouble; raise what was wrong with a statement."""
+    # SQLite reports a damaged file as a plain DatabaseError, its subclasses blame the statement.
+    if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+        raise error
     # The driver's text may quote the URL's host and user, never its password; the first line is
     # enough.
     return StoreUnavailable(f"the database cannot be used: {str(error.orig).splitlines()[0]}")

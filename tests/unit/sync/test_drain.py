@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from crmsync.bootstrap import CALLS_IN_FLIGHT
 from crmsync.errors import RateLimited
 from crmsync.model import FieldSchema, FieldType
 from crmsync.store import state
@@ -113,5 +114,6 @@ def test_the_syncs_of_a_connection_share_its_time(works_with, crm, monkeypatch):
     monkeypatch.setattr(drain_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(push_module, "SLICE", 1)
     assert drain(works, "crm") is True
-    half = int(drain_module.SLICE_SECONDS / 2)
-    assert (sent.count("deals"), sent.count("contacts")) == (half, half)
+    half = drain_module.SLICE_SECONDS / 2
+    for object_type in ("deals", "contacts"):
+        assert half <= sent.count(object_type) <= half + CALLS_IN_FLIGHT

@@ -209,7 +209,7 @@ def test_a_database_that_is_away_is_asked_once_for_all_who_wait(monkeypatch):
         calls = [pool.submit(submit, 0)]
         until(lambda: attempts == [1], "the first is at the database")
         calls += [pool.submit(submit, n) for n in range(1, 6)]
-        until(lambda: len(gate._waiting) == 5, "the others wait")  # noqa: SLF001 - nothing else tells
+        until(lambda: len(gate._waiting) == 5, "the others wait")
         others_wait.set()
         assert all(done.result(30) for done in calls)
     assert attempts == [1, 5]
