@@ -88,10 +88,11 @@ def clean_value(value: object, path: str, max_bytes: int, nul_paths: list[str]) 
 
 def clean_number(value: float, path: str) -> float:
     """Check that a number is finite and within what 64 bits hold. Raises Unusable."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Unusable(f"{path} is NaN or infinite; leave it out or send null")
-    if abs(value) >= MAX_NUMBER:
+    # The range first: an integer of hundreds of digits cannot even be asked whether it is finite.
+    if abs(value) >= MAX_NUMBER and abs(value) != math.inf:
         raise Unusable(f"{path} is a number beyond 2^63; send it as text")
+    if not math.isfinite(value):
+        raise Unusable(f"{path} is NaN or infinite; leave it out or send null")
     return value
 
 

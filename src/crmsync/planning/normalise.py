@@ -55,7 +55,7 @@ def _text(raw: Raw) -> Value:
     if raw == []:
         return None
     if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
-        return ", ".join(raw)
+        return ", ".join(raw).strip() or None
     raise NotThatType("expected text")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from crmsync.model import CrmId, Failure, Outcome, RunId, Value
+from crmsync.model import CrmId, Failure, LinkId, Outcome, RunId, Value
 from crmsync.store import bulk, runs
 from crmsync.store.links import (
     Claim,
@@ -85,16 +85,13 @@ def settle(  # noqa: PLR0913 - one commit; each is a part of it
     `verify_late_at` is when to verify the links that a newer owner holds by now.
     """
     held = _held(connection, lease, [s.claim.link_id for s in settlements])
-    mine = _one_link_per_record(
-        connection,
-        lease,
-        [s for s in settlements if s.claim.link_id in held],
-        verify_late_at,
+    mine, overwritten = _one_link_per_record(
+        connection, lease, [s for s in settlements if s.claim.link_id in held]
     )
     late = [s for s in settlements if s.claim.link_id not in held]
     done = [*mine, *late]
     bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id]) for s in mine])
-    _ask_to_verify(connection, [s.claim.link_id for s in late], verify_late_at)
+    _ask_to_verify(connection, [*overwritten, *(s.claim.link_id for s in late)], verify_late_at)
     bulk.insert(
         connection,
         sync_log,
@@ -147,15 +144,15 @@ def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int,
 
 
 def _one_link_per_record(
-    connection: Connection, lease: Lease, settlements: Sequence[Settlement], verify_at: datetime
-) -> list[Settlement]:
+    connection: Connection, lease: Lease, settlements: Sequence[Settlement]
+) -> tuple[list[Settlement], list[LinkId]]:
     """Keep two profiles from holding one record: the later one waits for a person's decision.
 
-    The record is read again for the link that owns it, since the other may have been written to it.
+    Return also the links whose record was written to for another profile.
     """
     found = [s.crm_id for s in settlements if s.crm_id and s.crm_id != s.claim.crm_id]
     if not found:
-        return list(settlements)
+        return list(settlements), []
     owners = owners_of(connection, lease.connection, lease.object_type, found)
     kept = []
     overwritten = []
@@ -168,8 +165,7 @@ def _one_link_per_record(
             kept.append(s)
         if s.crm_id is not None:
             owners.setdefault(s.crm_id, s.claim.link_id)
-    _ask_to_verify(connection, overwritten, verify_at)
-    return kept
+    return kept, overwritten
 
 
 def record_taken(crm_id: CrmId | None) -> Failure:
@@ -227,7 +223,7 @@ def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
     }
 
 
-def _ask_to_verify(connection: Connection, ids: Sequence[int], verify_at: datetime) -> None:
+def _ask_to_verify(connection: Connection, ids: Sequence[LinkId], verify_at: datetime) -> None:
     """Have records read again that somebody else wrote to."""
     if not ids:
         return
