@@ -7,6 +7,7 @@ import pytest
 from crmsync.store import state
 from crmsync.store.links import PRIORITY_BACKFILL
 from crmsync.sync import marking, schedule
+from crmsync.sync.drain import drain as worker_drain
 from tests.unit.sync.people import mapping
 from tests.workbench import ROOMY, drain, identify, ingest, link_rows
 
@@ -89,3 +90,26 @@ def test_two_versions_of_a_mapping_do_not_mark_against_each_other_for_ever(proje
     rounds = [(marking.bring_up_to_date(old), marking.bring_up_to_date(new)) for _ in range(3)]
     assert rounds[0] == (0, 3)
     assert rounds[-1] == (0, 0)
+
+
+def test_a_superseded_process_pushes_nothing(project):
+    """Where another process has a newer version of a mapping, the old one leaves the sync alone."""
+    old = project.open()
+    marking.bring_up_to_date(old)
+    project.write_mapping("contacts", NEW)
+    new = project.open()
+    marking.bring_up_to_date(new)
+    assert worker_drain(old, "crm") is False
+    assert drain(new) == {"updated": 3}
+
+
+def test_a_superseded_process_marks_whatever_changes(project):
+    """What only the newer version reads is marked by the older process as well."""
+    old = project.open()
+    marking.bring_up_to_date(old)
+    project.write_mapping("contacts", NEW)
+    new = project.open()
+    marking.bring_up_to_date(new)
+    drain(new)
+    assert ingest(old, [identify("u1", last_name="Moss")]).marked == 1
+    assert drain(new) == {"updated": 1}
