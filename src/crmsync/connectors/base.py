@@ -31,8 +31,6 @@ class Capabilities:
     records_per_call: Mapping[Action, int]
     """The largest batch of each action; an action that is absent cannot be done."""
     records_per_read: int
-    whole_record_keys: frozenset[str] = frozenset()
-    """Match fields by which an upsert must carry every mapped field, not only those that differ."""
     upserts_by: frozenset[str] = frozenset()
     """Fields other than unique custom ones by which the CRM can upsert (HubSpot: `email`)."""
     creates_fields: bool = False

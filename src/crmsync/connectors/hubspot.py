@@ -75,8 +75,7 @@ class HubSpot:
     capabilities = Capabilities(
         records_per_call=dict.fromkeys(Action, BATCH_RECORDS),
         records_per_read=BATCH_RECORDS,
-        # "Partial upserts are not supported when idProperty is email" (Object APIs).
-        whole_record_keys=frozenset({"email"}),
+        # Partial upserts by it are not supported (Object APIs); an unlinked record is sent whole.
         upserts_by=frozenset({"email"}),
         creates_fields=True,
     )

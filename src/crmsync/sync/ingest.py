@@ -22,7 +22,7 @@ from crmsync.identity.state import Outcome, Touched, World
 from crmsync.mapping.render import triggers_for
 from crmsync.mapping.triggers import REALTIME, Trigger, next_due
 from crmsync.model import Event, EventType, RunTrigger
-from crmsync.store import inbox, links, profiles, state
+from crmsync.store import inbox, link_merges, links, profiles, state
 from crmsync.store.inbox import StoredChange
 from crmsync.store.links import Mark
 from crmsync.sync.context import Works
@@ -140,7 +140,7 @@ def _save(
     if outcome.merges:
         winner_of = {merge.loser: merge.winner for merge in outcome.merges}
         profiles.merge(connection, winner_of)
-        links.follow_merges(connection, winner_of, now)
+        link_merges.follow_merges(connection, winner_of, now)
     profiles.add_trait_names(connection, outcome.new_trait_names, now)
     vault = works.store.vault
     inbox.append(connection, vault, events, outcome.owners, now)

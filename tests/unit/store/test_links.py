@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from crmsync.model import CrmId, Failure, Outcome, ProfileId, RunTrigger
-from crmsync.store import bulk, failed_links, links, settlements
+from crmsync.store import bulk, failed_links, link_merges, links, settlements
 from crmsync.store.links import PRIORITY_BACKFILL, LinkState
 from crmsync.store.tables import links as table
 from tests.unit.store.queue import (
@@ -393,7 +393,7 @@ def test_next_wake_is_the_earliest_of_all(store):
 def merge(store, loser: str, winner: str) -> None:
     """Let one profile become the other."""
     store.database.transact(
-        lambda c: links.follow_merges(c, {ProfileId(loser): ProfileId(winner)}, NOW)
+        lambda c: link_merges.follow_merges(c, {ProfileId(loser): ProfileId(winner)}, NOW)
     )
 
 

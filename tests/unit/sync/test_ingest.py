@@ -213,3 +213,15 @@ def test_a_database_that_is_away_is_asked_once_for_all_who_wait(monkeypatch):
         others_wait.set()
         assert all(done.result(30) for done in calls)
     assert attempts == [1, 5]
+
+
+def test_an_anonymous_visitor_never_becomes_a_record(works_with, crm):
+    """A visitor has a profile with an id, and is sent only once somebody says who it is."""
+    works = works_with(mapping(NAMES, match="our_ref: profile_id"))
+    visitor = {"userId": None, "anonymousId": "a1"}
+    assert ingest(works, [call("page", "", name="Home", **visitor)]).marked == 0
+    assert drain(works) == {}
+    assert held(crm) == []
+    known = identify("u1", first_name="Ann")
+    assert ingest(works, [known]).marked == 1
+    assert drain(works) == {"created": 1}
