@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -26,7 +27,15 @@ from sqlalchemy.exc import (
     IntegrityError,
     OperationalError,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random,
+    wait_random_exponential,
+)
 
 from crmsync.errors import ConfigError, StoreUnavailable
 from crmsync.store.tables import json_text
@@ -128,9 +137,7 @@ class Database:
 def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # We begin transactions ourselves: the driver would begin them late and without the write lock.
     dbapi_connection.isolation_level = None
-    # Changing the mode needs the file for oneself; reading it does not.
-    if dbapi_connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        dbapi_connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(dbapi_connection)
     for pragma in (
         "synchronous=FULL",  # a commit survives the loss of power: accepted is durable
         "foreign_keys=ON",
@@ -138,6 +145,19 @@ def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
         "temp_store=MEMORY",
     ):
         dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+@retry(
+    retry=retry_if_exception_type(sqlite3.OperationalError),
+    wait=wait_random(0.005, 0.05),
+    stop=stop_after_delay(SQLITE_BUSY_SECONDS),
+    reraise=True,
+)
+def _write_ahead(dbapi_connection: Any) -> None:
+    # Changing the mode needs the file for oneself; reading it does not. Several processes may open
+    # a new file at once, and SQLite does not wait here: two that hold it would wait for each other.
+    if dbapi_connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        dbapi_connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

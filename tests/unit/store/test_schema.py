@@ -56,6 +56,23 @@ def test_two_processes_may_migrate_at_once(database_url):
         assert list(pool.map(start, range(3))) == [True] * 3
 
 
+def test_many_may_open_a_new_file_at_once(tmp_path):
+    """Whoever opens a SQLite file that somebody else is just making waits instead of failing."""
+    together = threading.Barrier(6)
+
+    def start(file: int) -> int:
+        database = Database(f"sqlite:///{tmp_path / f'{file}.db'}")
+        together.wait()
+        with database.read() as connection:
+            answer = connection.exec_driver_sql("SELECT 1").scalar_one()
+        database.dispose()
+        return answer
+
+    with ThreadPoolExecutor(6) as pool:
+        for file in range(40):
+            assert list(pool.map(start, [file] * 6)) == [1] * 6
+
+
 @pytest.mark.parametrize("url", ["mysql://host/db", "no url", "oracle+x://h/d"])
 def test_another_database_is_refused(url):
     """A URL of another database, or none at all, is a mistake of a person."""
