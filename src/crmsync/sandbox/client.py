@@ -33,7 +33,7 @@ class Control:
     # --- the CRM as a whole -----------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """Return the number of records of each object type, and of faults."""
+        """Return the numbers of records of each object type, of faults and of requests ever."""
         return dict(self._call("GET", ""))
 
     def reset(self) -> None:

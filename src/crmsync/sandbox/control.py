@@ -79,7 +79,11 @@ class ControlApi:
     # --- the CRM as a whole -----------------------------------------------------------------
 
     def _about(self, _request: Request, _rest: list[str]) -> Json:
-        return {"objects": self._crm.object_counts(), "faults": len(self._faults.report())}
+        return {
+            "objects": self._crm.object_counts(),
+            "faults": len(self._faults.report()),
+            "requests": self._ledger.received,
+        }
 
     def _reset(self, _request: Request, _rest: list[str]) -> Json:
         self._faults.remove()

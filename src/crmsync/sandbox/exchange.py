@@ -86,8 +86,12 @@ class Exchange:
     def _finish(
         self, entry: Entry, answer: Answer | None, connection: Connection, bytes_out: int
     ) -> None:
-        self._ledger.close(entry, answer if bytes_out else None, bytes_out)
+        self._close(entry, answer if bytes_out else None, bytes_out)
         connection.finish()
+
+    def _close(self, entry: Entry, answer: Answer | None, bytes_out: int) -> None:
+        _end(entry.request)
+        self._ledger.close(entry, answer, bytes_out)
 
     def _drop(self, entry: Entry, posted: Posted, connection: Connection) -> None:
         connection.hang_up(posted.fault.how)
@@ -127,6 +131,7 @@ class Exchange:
 
     def _apply_late(self, entry: Entry) -> None:
         self._carry_out(entry)
+        _end(entry.request)
 
     async def _spoil(
         self, entry: Entry, posted: Posted, connection: Connection, answer: Answer
@@ -137,7 +142,7 @@ class Exchange:
             self._finish(entry, answer, connection, sent)
         elif fault.kind == "truncate":
             sent = connection.send(answer, fault.piece_bytes)
-            self._ledger.close(entry, None, sent)
+            self._close(entry, None, sent)
             connection.hang_up("close" if fault.how == "reset" else fault.how)
         else:
             answer = self._disguised(posted, answer)
@@ -167,3 +172,9 @@ class Exchange:
         # The loop itself holds tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _end(request: Request) -> None:
+    for call in request.at_end:
+        call()
+    request.at_end.clear()

@@ -45,6 +45,11 @@ class Request:
     """Names in lower case; the last of repeated ones."""
     body: bytes
     keep_alive: bool
+    at_end: list[Callable[[], object]] = field(default_factory=list, compare=False)
+    """Called once the answer is out or never will be. A CRM that limits how many requests are
+    under way at once adds to it what makes room again."""
+    target: str = ""
+    """Path and query as they came, for a CRM that tells `%2F` from `/`."""
 
     def one(self, name: str) -> str | None:
         """Return the value of a query parameter, or None."""
@@ -162,6 +167,7 @@ class Connection(asyncio.Protocol):
             headers=self._headers,
             body=b"".join(self._body),
             keep_alive=self._parser.should_keep_alive(),
+            target=target,
         )
         if self._busy:
             self._waiting.append(request)

@@ -23,8 +23,19 @@ from crmsync.sandbox.http import Answer, Json, Request
 
 _KEPT_HEADERS = ("content-type", "user-agent", "content-encoding")
 _SECRET_FIELDS = frozenset(
-    {"access_token", "refresh_token", "client_secret", "code", "code_verifier", "token"}
+    {
+        "access_token",
+        "assertion",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "refresh_token",
+        "token",
+    }
 )
+
+_SECRET_IN_ANSWERS = _SECRET_FIELDS - {"code"}
+"""In an answer a `code` tells what went wrong; grant codes travel in addresses and requests."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,14 +73,14 @@ class Entry:
             "received_time": datetime.fromtimestamp(self.received_time, UTC).isoformat(),
             "method": request.method,
             "path": _without_token(self.route, request.path),
-            "query": request.query,
+            "query": _without_secrets(request.query),
             "route": self.route,
             "headers": _kept(request.headers),
             "body": _readable(request.body, request.headers) if bodies else None,
             "status": answer.status if answer else None,
             "answer_headers": dict(answer.headers) if answer else {},
             "answer_type": answer.content_type if answer else None,
-            "answer": _readable(answer.body, {}) if bodies and answer else None,
+            "answer": _readable(answer.body, {}, _SECRET_IN_ANSWERS) if bodies and answer else None,
             "applied": self.applied,
             "fault": self.fault,
             "bytes_in": self.bytes_in,
@@ -115,6 +126,11 @@ class Ledger:
         self._counts: Counter[tuple[str, str, int | None]] = Counter()
         self._seq = 0
         self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def received(self) -> int:
+        """How many requests have ever arrived, forgotten ones included."""
+        return self._seq
 
     def keep(self, *, entries: int, bodies: bool) -> None:
         """Remember more or less from now on."""
@@ -208,19 +224,24 @@ def _kept(headers: dict[str, str]) -> dict[str, str]:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if secret:
         kept["authorization"] = f"{scheme} sha256:{fingerprint(secret)}"
+    if "x-api-token" in headers:
+        kept["x-api-token"] = f"sha256:{fingerprint(headers['x-api-token'])}"
     return kept
 
 
-def _readable(body: bytes, headers: dict[str, str]) -> Json:
+def _readable(
+    body: bytes, headers: dict[str, str], secret: frozenset[str] = _SECRET_FIELDS
+) -> Json:
     if not body:
         return None
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return _masked(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        return _masked(form, secret)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return body.decode("utf-8", "replace")
-    return _masked(value) if isinstance(value, dict) else value
+    return _masked(value, secret) if isinstance(value, dict) else value
 
 
 def _without_token(route: str, path: str) -> str:
@@ -230,12 +251,19 @@ def _without_token(route: str, path: str) -> str:
     return f"{before}/sha256:{fingerprint(token)}"
 
 
-def _masked(fields: dict[str, Any]) -> dict[str, Any]:
+def _masked(fields: dict[str, Any], secret: frozenset[str]) -> dict[str, Any]:
     return {
-        name: f"sha256:{fingerprint(value)}"
-        if name in _SECRET_FIELDS and isinstance(value, str)
-        else value
+        name: f"sha256:{fingerprint(value)}" if name in secret and isinstance(value, str) else value
         for name, value in fields.items()
+    }
+
+
+def _without_secrets(query: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {
+        name: [f"sha256:{fingerprint(value)}" for value in values]
+        if name in _SECRET_FIELDS
+        else values
+        for name, values in query.items()
     }
 
 

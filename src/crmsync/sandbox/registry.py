@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args, get_type_hints
 
 from crmsync.sandbox.crm import SimulatedCrm
 from crmsync.sandbox.hubspot import HubSpot, HubSpotSettings
+from crmsync.sandbox.pipedrive import Pipedrive, PipedriveSettings
+from crmsync.sandbox.salesforce import Salesforce, SalesforceSettings
 from crmsync.sandbox.settings import Settings
+from crmsync.sandbox.zoho import Zoho, ZohoSettings
 
-SETTINGS: dict[str, type[Settings]] = {"hubspot": HubSpotSettings}
+SETTINGS: dict[str, type[Settings]] = {
+    "hubspot": HubSpotSettings,
+    "pipedrive": PipedriveSettings,
+    "salesforce": SalesforceSettings,
+    "zoho": ZohoSettings,
+}
 
-CRMS: dict[str, Callable[..., SimulatedCrm]] = {"hubspot": HubSpot}
+CRMS: dict[str, Callable[..., SimulatedCrm]] = {
+    "hubspot": HubSpot,
+    "pipedrive": Pipedrive,
+    "salesforce": Salesforce,
+    "zoho": Zoho,
+}
 """By name, in the order in which ports are given out. Called with the CRM's settings."""
+
+
+def tiers_of(name: str) -> tuple[str, ...]:
+    """Return what a CRM calls its tiers, the lowest first."""
+    return get_args(get_type_hints(SETTINGS[name])["tier"])

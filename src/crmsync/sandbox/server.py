@@ -6,7 +6,10 @@ Every CRM has a port of its own, because the paths of one vendor mean nothing un
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -41,13 +44,19 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     settings: Mapping[str, Any] | None = None,
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Serve CRMs (all, where none is named) on consecutive ports until SIGTERM or SIGINT.
 
+    `settings` are those of all of them, `own` further ones of single CRMs, by name.
     Prints one line per CRM with its URL once it is listening. Port 0 takes any free one.
     Raises `SettingsError` for a wrong setting and `OSError` where a port is taken.
     """
-    asyncio.run(_serve(names or tuple(CRMS), host, port, settings or {}))
+    exchanges = [
+        (name, _exchange(name, {**(settings or {}), **(own or {}).get(name, {})}))
+        for name in names or CRMS
+    ]
+    asyncio.run(_serve(exchanges, host, port))
 
 
 @contextmanager
@@ -101,9 +110,13 @@ class Listener:
         """Listen; `OSError` where the port is taken."""
         connections: set[Connection] = set()
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Connection(exchange.take, connections), host, port, backlog=_BACKLOG
-        )
+        try:
+            server = await loop.create_server(
+                lambda: Connection(exchange.take, connections), host, port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            # asyncio's own words hold a tuple and a number; the place is what a person needs.
+            raise OSError(error.errno, _reason(error), f"{host}:{port}") from None
         bound_port = server.sockets[0].getsockname()[1]
         return cls(server, connections, f"http://{host}:{bound_port}")
 
@@ -116,12 +129,11 @@ class Listener:
         await asyncio.sleep(0)
 
 
-async def _serve(names: Sequence[str], host: str, port: int, settings: Mapping[str, Any]) -> None:
+async def _serve(exchanges: Sequence[tuple[str, Exchange]], host: str, port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    exchanges = [(name, _exchange(name, settings)) for name in names]
     listeners = []
     for offset, (name, exchange) in enumerate(exchanges):
         listener = await Listener.start(exchange, host, port + offset if port else 0)
@@ -131,6 +143,15 @@ async def _serve(names: Sequence[str], host: str, port: int, settings: Mapping[s
     await stop.wait()
     for listener in listeners:
         await listener.close()
+
+
+def _reason(error: OSError) -> str:
+    """Say in a person's words why a port cannot be had."""
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there already"
+    if isinstance(error, socket.gaierror):
+        return "there is no such host"
+    return os.strerror(error.errno or 0).lower()
 
 
 def _exchange(name: str, settings: Mapping[str, Any]) -> Exchange:

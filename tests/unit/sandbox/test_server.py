@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from crmsync.sandbox import Control, SettingsError, running
+from crmsync.sandbox import SettingsError
+from crmsync.sandbox.__main__ import main
 from crmsync.sandbox.hubspot import HubSpot
+from tests.sandboxes import running, watched
 
 GET = b"GET /crm/v3/objects/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer pat-x\r\n\r\n"
 
@@ -92,6 +94,55 @@ def test_the_program_says_where_it_listens_and_leaves_when_told(signum):
         assert process.stdout is not None
         name, url = process.stdout.readline().split()
         assert name == "hubspot"
-        assert Control(url).settings()["limits"] is False
+        with watched(name, url) as control:
+            assert control.settings()["limits"] is False
         process.send_signal(signum)
         assert process.wait(10) == 0
+
+
+def test_each_crm_has_a_tier_of_its_own():
+    """Several CRMs are served, each with the tier that was chosen for it, or its lowest."""
+    command = [sys.executable, "-m", "crmsync.sandbox", "hubspot", "zoho", "pipedrive"]
+    command += ["--port", "0", "--tier", "pipedrive=premium", "--tier", "hubspot=enterprise"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        tiers = {}
+        for _ in range(3):
+            name, url = process.stdout.readline().split()
+            with watched(name, url) as control:
+                tiers[name] = control.settings()["tier"]
+        process.terminate()
+    assert tiers == {"hubspot": "enterprise", "zoho": "free", "pipedrive": "premium"}
+
+
+def test_where_one_crm_is_served_its_name_goes_without_saying():
+    """`--tier NAME` is then enough."""
+    command = [sys.executable, "-m", "crmsync.sandbox", "pipedrive", "--port", "0"]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--tier", "ultimate"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        name, url = process.stdout.readline().split()
+        with watched(name, url) as control:
+            tier = control.settings()["tier"]
+        process.terminate()
+    assert tier == "ultimate"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("zoho --tier gold", "the tiers of zoho are free, standard, professional, enterprise"),
+        ("--tier zoho=lite", "the tiers of zoho are free, standard, professional, enterprise"),
+        ("--tier premium", "say whose, as CRM=NAME (hubspot: free, starter"),
+        ("zoho --tier hubspot=free", "there is no hubspot here, only zoho"),
+        ("--tier sap=free", "there is no sap here, only hubspot, pipedrive"),
+        ("--tier zoho=free --tier zoho=ultimate", "zoho has one already, free"),
+    ],
+)
+def test_a_tier_that_is_not_there_is_refused(arguments, said, capsys):
+    """The message names the CRM's tiers; nothing is served."""
+    assert main(arguments.split()) == 1
+    assert said in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""A small SOQL: read (`grammar`), given meaning (`meaning`), run (`run`), continued (`cursors`)."""

@@ -1,0 +1,1 @@
+"""COQL, Zoho's query language: `grammar` reads a query, `plan` checks it and finds records."""
