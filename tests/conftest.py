@@ -1,4 +1,4 @@
-"""What every test may ask for: real servers, fresh databases; and the closing word on both.
+"""What every test may ask for: real servers, fresh databases; and the closing words.
 
     database_url    a fresh database, once on SQLite and once on PostgreSQL
     pg_database     the URL of a fresh PostgreSQL database, dropped afterwards
@@ -20,11 +20,9 @@ from urllib.parse import urlsplit
 import hypothesis
 import pytest
 
+from tests.openapi import tally
 from tests.servers import lookup, postgres, redis
 
-ROOT = Path(__file__).resolve().parents[1]
-OPENAPI = ROOT.parent / "shared" / "crm-apis" / "openapi"
-"""The vendors' descriptions of their own APIs; not part of this repository."""
 SERVER_FIXTURES = {"postgres_server", "redis_server"}
 
 hypothesis.settings.register_profile("local", deadline=None)
@@ -94,6 +92,11 @@ def redis_database(redis_url: str) -> str:
 # --- hooks ---------------------------------------------------------------------------------
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a test that proves a race be run longer than each change can wait for."""
+    parser.addoption("--rounds", type=int, default=10, help="how often processes race for a token")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Let tests connect to the servers the environment names, besides loopback."""
@@ -111,26 +114,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the names of the servers from a worker process to the one that reports."""
+    """Hand what a worker process used and checked to the one that reports."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["servers_used"] = sorted(_servers_used)
+        output["checked"] = dict(tally.CHECKED)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Collect what a worker process used, when it ends."""
-    _servers_used.update(getattr(node, "workeroutput", {}).get("servers_used", ()))
+    """Collect what a worker process used and checked, when it ends."""
+    output = getattr(node, "workeroutput", {})
+    _servers_used.update(output.get("servers_used", ()))
+    tally.CHECKED.update(output.get("checked", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what the tests ran on, and what was not there."""
+    """Say what the tests ran on, and how much was checked against what."""
     servers = ", ".join(sorted(_servers_used)) or "none was needed"
     terminalreporter.write_line(f"Servers: {servers}")
-    if OPENAPI.is_dir():
-        terminalreporter.write_line("OpenAPI data of the CRMs: found, checked against")
-    else:
-        terminalreporter.write_line(
-            "OpenAPI data of the CRMs: not there (../shared/crm-apis/openapi), "
-            "so requests and answers were not checked against it"
-        )
+    terminalreporter.write_line(tally.summary())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
-from crmsync.sandbox import running
-from tests.openapi.exchanges import EXCEPTIONS, OPENAPI, available, validate_exchange
+from tests.openapi.hubspot_exchanges import DESCRIPTION, EXCEPTIONS
+from tests.openapi.tally import OPENAPI, available
+from tests.sandboxes import running
 
 pytestmark = pytest.mark.skipif(
     not available(), reason=f"the OpenAPI data of the CRMs is not at {OPENAPI}"
@@ -200,20 +201,14 @@ def refusals(call):
 @pytest.mark.parametrize("exercise", [objects, contacts, associations, settings, tokens, refusals])
 def test_answers_are_as_described(exercise):
     """Each answer whose status is declared is valid, exceptions apart."""
-    with running(search_lag_seconds=0, limits=False) as sandbox:
+    wrong_on_purpose = exercise is refusals
+    with running(
+        check_requests=not wrong_on_purpose, search_lag_seconds=0, limits=False
+    ) as sandbox:
         call = Caller(sandbox.url)
         exercise(call)
         call.session.close()
-        ledger = sandbox.control.ledger()
-    wrong_on_purpose = ("request: ",) if exercise is refusals else ()
-    problems = [
-        problem
-        for entry in ledger
-        for problem in validate_exchange(entry)
-        if not any(mark in problem for mark in wrong_on_purpose)
-    ]
-    assert len(ledger) > 3
-    assert problems == []
+        assert sandbox.control.calls() > 3
 
 
 @pytest.mark.parametrize("status", [423, 429, 477, 500, 502, 504, 524])
@@ -224,19 +219,7 @@ def test_failures_on_order_are_as_described(status):
         call = Caller(sandbox.url)
         call("GET", f"{OBJECTS}/contacts")
         call.session.close()
-        assert validate_exchange(sandbox.control.ledger()[0]) == []
-
-
-def test_the_check_can_fail():
-    """A wrong request and a wrong answer are each reported with their place."""
-    with running() as sandbox:
-        sandbox.control.fault("answer", status=200, json={"results": [{"id": 5}]})
-        call = Caller(sandbox.url)
-        call("POST", f"{OBJECTS}/contacts/batch/read", {"inputs": [{"id": 5}]})
-        call.session.close()
-        problems = validate_exchange(sandbox.control.ledger()[0])
-    assert any("request: inputs.0.id: 5 is not of type 'string'" in line for line in problems)
-    assert any("answer: results.0.id: 5 is not of type 'string'" in line for line in problems)
+        assert DESCRIPTION.problems(sandbox.control.ledger()[0]) == []
 
 
 def test_every_exception_has_a_reason():

@@ -14,15 +14,21 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
 from tests.servers import bundled, lookup
-from tests.servers.process import ServerFailed, ServerProcess, free_port, new_folder, open_to_all
+from tests.servers.process import (
+    OwnServer,
+    Server,
+    ServerFailed,
+    ServerProcess,
+    new_folder,
+    open_to_all,
+)
 
 URL_VARIABLE = "CRMSYNC_TEST_PG_URL"
 PROGRAMS = "postgres and initdb"
@@ -30,19 +36,12 @@ SYSTEM_FOLDER = Path("/usr/lib/postgresql")
 """Debian keeps the server programs off PATH, in one folder per major version."""
 USER = "crmsync"
 BUNDLED_INSTALLATION = "pginstall18"
-START_ATTEMPTS = 5
-"""A free port may be taken by somebody else before the server binds it."""
 UNSAFE = ("fsync=off", "full_page_writes=off")
 """What makes a throw-away server quick: only a crash of the machine, not its own, loses data."""
 
 
-class Postgres:
+class Postgres(Server):
     """A PostgreSQL the tests may make databases in; somebody else's where one is given."""
-
-    def __init__(self, url: str, origin: str) -> None:
-        """Take the address of a server that answers, and where it came from."""
-        self.url = url
-        self.origin = origin
 
     @property
     def description(self) -> str:
@@ -61,103 +60,85 @@ class Postgres:
         """Drop a database that `new_database` made, whoever is still connected to it."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", urlsplit(url).path[1:])
 
-    def close(self) -> None:
-        """Leave the server as it is: it is not ours."""
-
     def _run(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
+class OwnPostgres(OwnServer, Postgres):
+    """A PostgreSQL we started. Its data outlasts a stop."""
 
-
-class OwnPostgres(Postgres):
-    """A PostgreSQL we started, which a test may therefore stop, freeze and restart."""
+    stop_signal = signal.SIGINT
+    """Breaks off connections."""
+    crash_signal = signal.SIGQUIT
 
     def __init__(self, programs: Path, origin: str, *, fsync: bool) -> None:
         """Make a cluster and start it; `programs` is the folder of `postgres` and `initdb`."""
         self._fsync = fsync
         self._user = _unprivileged_user()
-        self._folder = new_folder("crmsync-pg-")
-        self._folder.chmod(0o755)
-        try:
-            self._programs = self._within_reach(programs)
-            self._make_cluster()
-            self._start_on_free_port()
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
-        super().__init__(f"postgresql://{USER}@127.0.0.1:{self.port}/postgres", origin)
-
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self._folder / "log"
+        self._programs = programs
+        folder = new_folder("crmsync-pg-")
+        folder.chmod(0o755)
+        super().__init__(folder, origin)
 
     @property
     def socket_folder(self) -> Path:
         """The folder of its Unix socket: `host` in a connection string."""
-        return self._folder / "socket"
+        return self.folder / "socket"
 
-    def start(self) -> None:
-        """Start it again on the same port, with the same data, after `stop`."""
-        self._process.start(self._answers)
+    def make(self) -> None:
+        """Make a cluster with programs that its user can reach."""
+        self._programs = self._within_reach(self._programs)
+        self._make_cluster()
 
-    def stop(self, *, immediate: bool = False) -> None:
-        """Stop it: breaking off connections in order, or at once as in a crash."""
-        self._process.stop(signal.SIGQUIT if immediate else signal.SIGINT)
+    def address(self) -> str:
+        """Return the URL of its own database."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
 
-    def restart(self, *, immediate: bool = False) -> None:
-        """Stop and start: same port, same data."""
-        self.stop(immediate=immediate)
-        self.start()
+    def process(self) -> ServerProcess:
+        """Return it as the user who may run it."""
+        settings = [
+            "listen_addresses=127.0.0.1",
+            f"port={self.port}",
+            f"unix_socket_directories={self.socket_folder}",
+            *(() if self._fsync else UNSAFE),
+        ]
+        flags = [part for setting in settings for part in ("-c", setting)]
+        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *flags]
+        return ServerProcess(command, self.log, self.folder, self._environment(), self._user)
 
-    def pause(self) -> None:
-        """Freeze it with all its backends: connections stay open and nothing answers."""
-        self._process.pause()
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        self._process.resume()
-
-    def close(self) -> None:
-        """Stop it and remove its data."""
-        self.stop(immediate=True)  # nothing of it is kept, so nothing need be flushed
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def answers(self) -> bool:
+        """Ask over the Unix socket, which nobody else's server can have."""
+        try:
+            psycopg.connect(
+                host=str(self.socket_folder), port=self.port, user=USER, dbname="postgres"
+            ).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _within_reach(self, programs: Path) -> Path:
         """Return the programs' folder, or a copy's where the server's user cannot enter it."""
         if not self._user or open_to_all(programs / "postgres"):
             return programs
         installation = programs.parent
-        copy = self._folder / installation.name
+        copy = self.folder / installation.name
         shutil.copytree(installation, copy, symlinks=True, copy_function=_link_or_copy)
         libraries = _bundled_libraries(installation)
         if libraries is not None:
-            shutil.copytree(libraries, self._folder / libraries.name, copy_function=_link_or_copy)
+            shutil.copytree(libraries, self.folder / libraries.name, copy_function=_link_or_copy)
         return copy / programs.name
 
     def _make_cluster(self) -> None:
         for name in ("data", "socket"):
-            place = self._folder / name
+            place = self.folder / name
             place.mkdir(mode=0o700)
             if self._user:
                 os.chown(place, self._user["user"], self._user["group"])
         options = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C"]
         done = subprocess.run(  # noqa: S603 - our own arguments
-            [self._programs / "initdb", "-D", self._folder / "data", "--no-sync", *options],
-            cwd=self._folder,
+            [self._programs / "initdb", "-D", self.folder / "data", "--no-sync", *options],
+            cwd=self.folder,
             capture_output=True,
             text=True,
             env=self._environment(),
@@ -167,30 +148,6 @@ class OwnPostgres(Postgres):
         if done.returncode != 0:
             raise ServerFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
 
-    def _start_on_free_port(self) -> None:
-        for attempt in range(1, START_ATTEMPTS + 1):
-            self.port = free_port()
-            self._process = ServerProcess(
-                self._command(), self.log, self._folder, self._environment(), self._user
-            )
-            try:
-                self._process.start(self._answers)
-            except ServerFailed:
-                if attempt == START_ATTEMPTS or "in use" not in self._process.last_lines():
-                    raise
-            else:
-                return
-
-    def _command(self) -> list[str]:
-        settings = [
-            "listen_addresses=127.0.0.1",
-            f"port={self.port}",
-            f"unix_socket_directories={self.socket_folder}",
-            *(() if self._fsync else UNSAFE),
-        ]
-        flags = [part for setting in settings for part in ("-c", setting)]
-        return [str(self._programs / "postgres"), "-D", str(self._folder / "data"), *flags]
-
     def _environment(self) -> dict[str, str]:
         """Return an environment in which no PG variable of the caller's changes the server."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
@@ -199,16 +156,6 @@ class OwnPostgres(Postgres):
         if libraries is not None:
             environment["LD_LIBRARY_PATH"] = str(libraries)
         return environment
-
-    def _answers(self) -> bool:
-        """Ask over the Unix socket, which nobody else's server can have."""
-        try:
-            psycopg.connect(
-                host=str(self.socket_folder), port=self.port, user=USER, dbname="postgres"
-            ).close()
-        except psycopg.OperationalError:
-            return False
-        return True
 
 
 def start(*, fsync: bool = True) -> Postgres:

@@ -7,8 +7,6 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 import redis
@@ -16,22 +14,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.servers import bundled, lookup
-from tests.servers.process import ServerFailed, ServerProcess, free_port
+from tests.servers.process import OwnServer, Server, ServerProcess
 
 URL_VARIABLE = "CRMSYNC_TEST_REDIS_URL"
 PROGRAMS = ("redis-server", "valkey-server")
 NO_RETRY = Retry(NoBackoff(), 0)
-START_ATTEMPTS = 5
-"""A free port may be taken by somebody else before the server binds it."""
 
 
-class Redis:
+class Redis(Server):
     """A Redis the tests may write to; somebody else's where the environment names one."""
-
-    def __init__(self, url: str, origin: str) -> None:
-        """Take the address of a server that answers, and where it came from."""
-        self.url = url
-        self.origin = origin
 
     @property
     def description(self) -> str:
@@ -51,97 +42,42 @@ class Redis:
         """Return the URL of another numbered database of this server."""
         return urlsplit(self.url)._replace(path=f"/{number}").geturl()
 
-    def close(self) -> None:
-        """Leave the server as it is: it is not ours."""
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
+class OwnRedis(OwnServer, Redis):
+    """A Redis we started. However it is stopped, all it held is lost."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
-
-class OwnRedis(Redis):
-    """A Redis we started, which a test may therefore stop, freeze and restart."""
+    stop_signal = crash_signal = signal.SIGKILL
 
     def __init__(self, program: Path, origin: str) -> None:
         """Start it; raise `ServerFailed` with its last log lines when it does not answer."""
         self._program = program
-        self._folder = Path(tempfile.mkdtemp(prefix="crmsync-redis-"))
-        try:
-            self._start_on_free_port()
-        except ServerFailed:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
-        super().__init__(f"redis://127.0.0.1:{self.port}/0", origin)
+        super().__init__(Path(tempfile.mkdtemp(prefix="crmsync-redis-")), origin)
 
-    @property
-    def log(self) -> Path:
-        """The server's log file."""
-        return self._folder / "log"
+    def make(self) -> None:
+        """Need nothing."""
 
-    def start(self) -> None:
-        """Start it again on the same port after `stop`, empty."""
-        self._process.start(self._answers)
+    def address(self) -> str:
+        """Return the URL of its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
 
-    def stop(self) -> None:
-        """Kill it; all it held is lost."""
-        self._process.stop(signal.SIGKILL)
-
-    def restart(self) -> None:
-        """Stop and start: same port, nothing in it."""
-        self.stop()
-        self.start()
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
-        self._process.pause()
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        self._process.resume()
-
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _start_on_free_port(self) -> None:
-        for attempt in range(1, START_ATTEMPTS + 1):
-            self.port = free_port()
-            self._process = ServerProcess(self._command(), self.log, self._folder)
-            try:
-                self._process.start(self._answers)
-            except ServerFailed:
-                if attempt == START_ATTEMPTS or "in use" not in self._process.last_lines():
-                    raise
-            else:
-                return
-
-    def _command(self) -> list[str]:
+    def process(self) -> ServerProcess:
+        """Return it without persistence."""
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
-            "dir": str(self._folder),
+            "dir": str(self.folder),
             "save": "",
             "appendonly": "no",
             "maxmemory-policy": "noeviction",
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return [str(self._program), *flags]
+        return ServerProcess([str(self._program), *flags], self.log, self.folder)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Ask for its folder, which a stranger's server on this port does not have."""
         try:
             with redis.Redis("127.0.0.1", self.port, socket_timeout=1, retry=NO_RETRY) as client:
-                # A stranger's server may have taken the port: ours knows its own folder.
-                return bool(client.config_get("dir")["dir"] == str(self._folder.resolve()))
+                return bool(client.config_get("dir")["dir"] == str(self.folder.resolve()))
         except redis.RedisError:
             return False
 
