@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 import uvicorn
+from fastapi import FastAPI
 
 from crmsync.api.app import make_app
 from crmsync.sync.context import Works
@@ -40,15 +41,21 @@ class Api:
 @contextmanager
 def serving(works: Works, **given: Any) -> Iterator[Api]:
     """Serve the API while the block runs."""
+    with served(make_app(works, WRITE_KEY, **given)) as url:
+        yield Api(url)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve any application while the block runs; give its address."""
     port = free_port()
-    app = make_app(works, WRITE_KEY, **given)
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started, "the API listens")
     try:
-        yield Api(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(PATIENCE_SECONDS)

@@ -1,10 +1,10 @@
-"""The web application: ingest routes and health, on one frozen `Works`."""
+"""The web application: ingest routes and health, on one frozen `Works`. See docs/http.md."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -12,27 +12,35 @@ from starlette.responses import Response
 
 from crmsync import __version__
 from crmsync.api.events import router
+from crmsync.api.problems import DESCRIBED, handle_problems, problem
 from crmsync.errors import StoreUnavailable
 from crmsync.sync.context import Works
-
-RETRY_AFTER_SECONDS = "5"
 
 
 def make_app(
     works: Works, write_key: str, *, is_alive: Callable[[], bool] = lambda: True
 ) -> FastAPI:
     """Return the application; `is_alive` says whether the worker in this process, if any, works."""
-    app = FastAPI(title="crmsync", version=__version__, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="crmsync",
+        version=__version__,
+        docs_url="/docs",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        responses={"default": {"description": "Any other refusal.", **DESCRIBED}},
+    )
     app.state.works = works
     app.state.write_key = write_key
     app.include_router(router)
-    app.add_exception_handler(StoreUnavailable, _store_unavailable)
+    handle_problems(app)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> Response:
         """Say whether requests can be served: the database answers and the worker is alive."""
         ready = is_alive() and await run_in_threadpool(_database_answers, works)
-        return JSONResponse({"ok": ready}, status_code=200 if ready else 503)
+        if not ready:
+            return problem(503, "the database does not answer, or the worker hangs", ok=False)
+        return JSONResponse({"ok": True})
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -49,14 +57,3 @@ def _database_answers(works: Works) -> bool:
     except StoreUnavailable:
         return False
     return True
-
-
-async def _store_unavailable(_request: Request, error: Exception) -> Response:
-    """Refuse what cannot be made durable: the client keeps the events and sends them again."""
-    del error  # its words are for the log, not for strangers
-    return JSONResponse(
-        {"title": "Try again later", "status": 503, "detail": "the store cannot be reached"},
-        status_code=503,
-        media_type="application/problem+json",
-        headers={"Retry-After": RETRY_AFTER_SECONDS},
-    )

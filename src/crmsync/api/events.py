@@ -14,14 +14,16 @@ import io
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from crmsync.api.problems import problem
+from crmsync.api.shapes import REFUSALS, Batch, Call, Report, body_of
 from crmsync.errors import EventRejected
 from crmsync.identity.calls import read_call
 from crmsync.identity.feeds import decode_json, read_batch
@@ -38,33 +40,60 @@ MAX_CALLS = 1_000
 SOURCE = "api"
 """What events that came by the first write key are said to come from."""
 
-router = APIRouter(prefix="/v1", tags=["events"])
+KINDS = [str(kind) for kind in EventType]
+PLAIN = {"", "identity"}
+PACKED = {"gzip", "x-gzip"}
+
+router = APIRouter(prefix="/v1", tags=["events"], responses={200: {"model": Report}, **REFUSALS})
+Kind = Annotated[str, Path(json_schema_extra={"enum": KINDS})]
 
 
-@router.post("/batch")
+@router.post("/batch", openapi_extra=body_of(Batch))
 async def batch(request: Request) -> Response:
     """Take up to 1,000 calls at once; a bad one is listed and does not keep the others out."""
     return await _take(request, "batch")
 
 
-@router.post("/{kind}")
-async def single(kind: str, request: Request) -> Response:
+@router.post("/{kind}", openapi_extra=body_of(Call))
+async def single(kind: Kind, request: Request) -> Response:
     """Take one call: identify, track, page, screen, group or alias."""
-    if kind not in {str(known) for known in EventType}:
-        return _problem(404, "Not found", f"there is no /v1/{kind}: use {', '.join(EventType)}")
+    if kind not in KINDS:
+        return problem(404, f"there is no such call: use {', '.join(KINDS)} or batch")
     return await _take(request, kind)
 
 
 async def _take(request: Request, kind: str) -> Response:
+    refusal = _refusal(request)
+    if refusal is not None:
+        return refusal
+    body = await _body(request)
+    if isinstance(body, Response):
+        return body
+    return await run_in_threadpool(
+        _answer, request.app.state.works, kind, body, is_packed=_encoding(request) in PACKED
+    )
+
+
+def _refusal(request: Request) -> Response | None:
+    """Return why a request is refused before its body is read."""
     if not _is_authorised(request):
-        response = _problem(
-            401, "Unauthorized", "send the write key by HTTP Basic or X-Crmsync-Key"
+        return problem(
+            401,
+            "send the write key by HTTP Basic or X-Crmsync-Key",
+            headers={"WWW-Authenticate": 'Basic realm="crmsync"'},
         )
-        response.headers["WWW-Authenticate"] = 'Basic realm="crmsync"'
-        return response
+    if _encoding(request) not in PLAIN | PACKED:
+        return problem(
+            415, "send the body plain, or packed by gzip", headers={"Accept-Encoding": "gzip"}
+        )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         return _too_large()
+    return None
+
+
+async def _body(request: Request) -> bytes | Response:
+    """Read the body, or say why it is not taken."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -73,20 +102,24 @@ async def _take(request: Request, kind: str) -> Response:
                 if len(body) > MAX_BODY_BYTES:
                     return _too_large()
     except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
+        return problem(400, "the body ended too early")  # nobody is there to read it
     except TimeoutError:
-        return _problem(408, "Too slow", f"the body did not arrive within {BODY_SECONDS:g} s")
-    encoding = request.headers.get("content-encoding", "")
-    return await run_in_threadpool(_answer, request.app.state.works, kind, bytes(body), encoding)
+        return problem(408, f"the body did not arrive within {BODY_SECONDS:g} s")
+    return bytes(body)
 
 
-def _answer(works: Works, kind: str, body: bytes, encoding: str) -> Response:
+def _encoding(request: Request) -> str:
+    return request.headers.get("content-encoding", "").strip().lower()
+
+
+def _answer(works: Works, kind: str, body: bytes, *, is_packed: bool) -> Response:
     notes: list[Note] = []
     arrival = Arrival(SOURCE, datetime.now(UTC), works.rules)
     try:
-        read = _read(kind, decode_json(_unpacked(body, encoding)), arrival, notes)
+        plain = _unpacked(body) if is_packed else body
+        read = _read(kind, decode_json(plain), arrival, notes)
     except EventRejected as refusal:
-        return _problem(400, "Bad request", refusal.user_message)
+        return problem(400, refusal.user_message)
     events = [one for one in read if isinstance(one, Event)]
     rejected = [
         {"index": index, "reason": one.user_message}
@@ -125,13 +158,12 @@ def _report(report: Ingested, rejected: list[dict[str, Any]], notes: list[Note])
             {"code": note.code, "messageId": note.message_id, "detail": note.detail}
             for note in notes
         ]
-    nothing_taken = rejected and not report.taken and not report.repeated
-    return JSONResponse(content, status_code=400 if nothing_taken else 200)
+    if rejected and not report.taken and not report.repeated:
+        return problem(400, "no call could be taken: `rejected` says why", **content)
+    return JSONResponse(content)
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    if encoding.lower() != "gzip":
-        return body
+def _unpacked(body: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
             plain = stream.read(MAX_BODY_BYTES + 1)
@@ -159,12 +191,4 @@ def _basic_user(request: Request) -> str | None:
 
 
 def _too_large() -> Response:
-    return _problem(413, "Too large", "a body holds at most 1 MiB; send fewer calls at once")
-
-
-def _problem(status: int, title: str, detail: str) -> Response:
-    return JSONResponse(
-        {"title": title, "status": status, "detail": detail, "success": False},
-        status_code=status,
-        media_type="application/problem+json",
-    )
+    return problem(413, "a body holds at most 1 MiB; send fewer calls at once")

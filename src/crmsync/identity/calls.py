@@ -33,6 +33,10 @@ AHEAD_TOLERANCE = timedelta(minutes=5)
 EARLIEST_YEAR = 1990
 LATEST_YEARS_AHEAD = 10
 
+UNNAMED = "auto-"
+"""How the message id begins that we give to a call without id and time: sent again it counts again.
+"""
+
 _CHANGED_BY_RETRIES = frozenset({"sentAt", "sent_at"})
 _KINDS = {kind.value: kind for kind in EventType}
 _PLACEHOLDERS = frozenset(
@@ -81,7 +85,7 @@ def _read(
 ) -> Event:
     kind = _KINDS.get(kind_name)
     if kind is None:
-        raise Unusable(f"type is not one of {', '.join(_KINDS)}")
+        raise Unusable(f"type is missing or is not one of {', '.join(_KINDS)}")
     sent_at = body.get("sentAt") or body.get("sent_at")
     if sent_at is not None:
         body = {n: v for n, v in body.items() if n not in _CHANGED_BY_RETRIES}
@@ -158,7 +162,7 @@ def _message_id(body: Mapping[str, Any], body_sha256: bytes, source: str, *, tim
         return sent
     if timed:
         return "body-" + hashlib.sha256(source.encode() + b"\0" + body_sha256).hexdigest()[:32]
-    return "auto-" + uuid.uuid4().hex
+    return UNNAMED + uuid.uuid4().hex
 
 
 def _user_id(body: Mapping[str, Any], kind: EventType, reading: Reading) -> str | None:

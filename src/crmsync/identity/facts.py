@@ -59,6 +59,8 @@ _EMPTY_COUNTS = {
     "goals_completed": 0,
     "revenue": 0,
 }
+_OF_COMPANY = "company_"
+"""Before the name of a company's trait, where it is a fact of the company's people."""
 _GRAVATAR = "https://www.gravatar.com/avatar/"
 """Followed by the SHA-256 of the lower-cased e-mail (docs.gravatar.com/rest/hash, read 2026-11)."""
 
@@ -104,8 +106,14 @@ def company_changed_with(company_facts: Iterable[str]) -> set[str]:
         if name == "name":
             changed |= {"company", "company_name"}
         else:
-            changed.add("company_id" if name == "group_id" else f"company_{name}")
+            changed.add("company_id" if name == "group_id" else f"{_OF_COMPANY}{name}")
     return changed
+
+
+def traits_behind(names: Iterable[str]) -> set[str]:
+    """Give every trait that facts of these names can come from, be it a person's or a company's."""
+    found = set(names)
+    return found | {name.removeprefix(_OF_COMPANY) for name in found}
 
 
 def gravatar(email: str) -> str:
@@ -122,7 +130,7 @@ def _company_facts(profile: Profile) -> dict[str, Any]:
 
 def _add_company(found: dict[str, Any], company: Profile) -> None:
     for name, value in company.traits.items():
-        found[f"company_{name}"] = value
+        found[f"{_OF_COMPANY}{name}"] = value
     if "company_name" in found:
         found["company"] = found["company_name"]
     if company.user_id is not None:

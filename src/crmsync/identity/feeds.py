@@ -61,19 +61,31 @@ def decode_json(text: bytes) -> Any:  # noqa: ANN401 - JSON
     except UnicodeDecodeError:
         raise EventRejected("the text is not UTF-8; convert it first") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise EventRejected(f"not JSON: {error.msg} at {place}") from None
+        raise EventRejected(f"not JSON: {_mistake(error)}") from None
     except (RecursionError, ValueError):
         raise EventRejected("JSON that is nested too deeply or holds a huge number") from None
+
+
+def _mistake(error: json.JSONDecodeError) -> str:
+    """Say what is wrong and where; the line counts only where there are several."""
+    if error.pos >= len(error.doc.rstrip()):
+        return "it ends before it is complete"
+    if error.msg == "Extra data":
+        words = "something follows the first value"
+    else:
+        words = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
+    line = f"line {error.lineno}, " if "\n" in error.doc.strip() else ""
+    return f"{words} at {line}column {error.colno}"
 
 
 def _read_typed(
     call: object, arrival: Arrival, notes: list[Note], envelope: Envelope
 ) -> Event | EventRejected:
     if not isinstance(call, Mapping):
-        return EventRejected("a call is not a JSON object")
+        shape = "a list of several" if isinstance(call, list) else "something else"
+        return EventRejected(f"a call is one JSON object, {{...}}; this is {shape}")
     try:
-        kind = call.get("type")
+        kind = call.get("type") or ""
         return read_call(str(kind), call, arrival, notes, envelope)
     except EventRejected as error:
         return error

@@ -77,12 +77,13 @@ def fold(
 class _Fold:
     """The steps of one fold."""
 
-    __slots__ = ("_directory", "_known_names", "_rules", "new_trait_names")
+    __slots__ = ("_directory", "_known_names", "_room", "_rules", "new_trait_names")
 
     def __init__(self, directory: Directory, rules: Rules, known_names: set[str]) -> None:
         self._directory = directory
         self._rules = rules
         self._known_names = known_names
+        self._room = rules.max_trait_names - len(known_names - rules.read_names)
         self.new_trait_names: set[str] = set()
 
     def take(self, event: Event) -> ProfileId:
@@ -173,11 +174,13 @@ class _Fold:
         return changed
 
     def _admit(self, trait: str) -> bool:
-        """Tell whether a trait's name is known, or is one more that the project may have."""
+        """Tell whether a trait's name is known, read, or one more that the project may have."""
         if trait in self._known_names:
             return True
-        if len(self._known_names) >= self._rules.max_trait_names:
-            return False
+        if trait not in self._rules.read_names:
+            if self._room <= 0:
+                return False
+            self._room -= 1
         self._known_names.add(trait)
         self.new_trait_names.add(trait)
         return True

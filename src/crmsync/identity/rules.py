@@ -53,7 +53,9 @@ class Rules:
     trait_types: Mapping[str, TraitType] = field(default_factory=dict)
     """Declared types of traits, over `traits.STANDARD`."""
     max_trait_names: int = 1000
-    """Different trait names in the whole project, the standard ones not counted."""
+    """Different trait names in the whole project, besides the standard ones and `read_names`."""
+    read_names: frozenset[str] = frozenset()
+    """Traits that mappings, segments or declarations name: taken whatever else has come."""
     max_trait_bytes: int = 32 * 1024
     """Of one trait or property, as JSON."""
 

@@ -65,7 +65,7 @@ def test_an_id_goes_by_several_names(body):
         ("track", {"userId": "u1"}, "event is missing"),
         ("group", {"userId": "u1"}, "groupId is missing"),
         ("alias", {"userId": "u1"}, "previousId is missing"),
-        ("dance", {"userId": "u1"}, "type is not one of identify, track"),
+        ("dance", {"userId": "u1"}, "type is missing or is not one of identify, track"),
         ("page", {"userId": "u1\0"}, "userId holds a NUL character"),
         ("page", {"userId": {"a": 1}}, "userId is neither text nor a whole number"),
         ("identify", {"userId": "u1", "traits": "secret"}, "traits is not an object"),

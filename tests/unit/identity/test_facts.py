@@ -13,6 +13,7 @@ from crmsync.identity.facts import (
     changed_with,
     company_changed_with,
     facts,
+    traits_behind,
 )
 from crmsync.identity.traits import RESERVED
 from crmsync.model import Profile, ProfileId, ProfileKind
@@ -126,6 +127,11 @@ def test_changed_with_covers_every_derived_fact():
             after = facts(person(**{**base, trait: "x@y.example"}))
             differing = {n for n in before | after if before.get(n) != after.get(n)}
             assert differing <= changed_with(trait)
+
+
+def test_the_traits_behind_facts_are_those_of_both_kinds():
+    """A fact of a person may be a trait of their company."""
+    assert traits_behind(["score", "company_tier"]) == {"score", "company_tier", "tier"}
 
 
 def test_a_companys_facts_change_its_peoples():

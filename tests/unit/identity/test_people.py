@@ -252,6 +252,28 @@ def test_new_trait_names_end_at_the_limit():
     assert outcome.new_trait_names == set()
 
 
+def test_a_name_that_is_read_is_always_taken():
+    """No flood of other names can keep out what a mapping reads, of a person or a company."""
+    story = Story(Rules(max_trait_names=2, read_names=frozenset({"score", "tier", "late"})))
+    flood = {f"n{number}": number for number in range(9)}
+    story.tell(("identify", {"userId": "u1", "traits": {"score": 1, **flood}}))
+    story.tell(("group", {"userId": "u1", "groupId": "g1", "traits": {"tier": "gold", "n9": 9}}))
+    outcome = story.tell(("identify", {"userId": "u1", "traits": {"late": 3, "score": 2}}))
+    assert story.find("user_id", "u1").traits == {"n0": 0, "n1": 1, "score": 2, "late": 3}
+    assert story.find("group_id", "g1").traits == {"tier": "gold"}
+    assert outcome.notes == []
+    assert outcome.new_trait_names == {"late"}
+
+
+def test_a_name_that_is_read_takes_nobodys_place():
+    """The names that the project reads are not counted, whether they came before or after."""
+    rules = Rules(max_trait_names=2, read_names=frozenset({"score", "tier"}))
+    story = Story(rules)
+    story.tell(("identify", {"userId": "u1", "traits": {"score": 1, "tier": 1}}))
+    story.tell(("identify", {"userId": "u1", "traits": {"a": 1, "b": 1, "c": 1}}))
+    assert story.find("user_id", "u1").traits == {"score": 1, "tier": 1, "a": 1, "b": 1}
+
+
 def test_new_trait_names_are_told():
     """The store learns each name that is not a standard one, once."""
     story = Story()
