@@ -18,16 +18,19 @@ from crmsync.connectors import registry
 from crmsync.connectors.base import Connection, Connector, Limit
 from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import RedisThrottle, Throttle
+from crmsync.connectors.windows import CONCURRENT
 from crmsync.errors import ConfigError, CrmsyncError
-from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
+from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS, traits_behind
 from crmsync.identity.rules import EmailAsUserId, Rules, TraitType, Types
 from crmsync.mapping.compiled import SyncMapping
+from crmsync.mapping.conditions import facts_of
 from crmsync.mapping.configuration import Configuration, load_configuration
 from crmsync.mapping.connections import ConnectionSettings
 from crmsync.settings import Settings
 from crmsync.store import profiles, schema
 from crmsync.store.database import Database
 from crmsync.store.ledgers import FileLedger, RowLedger
+from crmsync.store.tokens import RowTokens, kept_tokens
 from crmsync.store.vault import Vault
 from crmsync.sync.context import Ring, Store, Sync, Works
 
@@ -43,9 +46,7 @@ def open_works(
 ) -> Works:
     """Build a process: raises `ConfigError` for every mistake a person made, all at once."""
     store = open_store(settings)
-    with store.database.read() as connection:
-        seen = profiles.known_trait_names(connection)
-    configuration = read_configuration(settings, env, seen)
+    configuration = read_configuration(settings, env, store)
     connections = _Connections(configuration, settings, store)
     return Works(
         configuration=configuration,
@@ -83,16 +84,27 @@ def open_store(settings: Settings) -> Store:
 
 
 def read_configuration(
-    settings: Settings, env: Mapping[str, str] = os.environ, seen: Sequence[str] | set[str] = ()
+    settings: Settings, env: Mapping[str, str], store: Store | None
 ) -> Configuration:
-    """Read crmsync.yaml and the mappings; raises `ConfigError` with every problem."""
+    """Read crmsync.yaml and the mappings; raises `ConfigError` with every problem.
+
+    The database knows which further traits there are, and which connections keep their token.
+    """
+    seen: set[str] = set()
+    kept: list[str] = []
+    if store is not None:
+        with store.database.read() as connection:
+            seen = profiles.known_trait_names(connection)
+            kept = kept_tokens(connection)
     return load_configuration(
         settings.config_path,
         env,
         known_facts=KNOWN_FACTS,
         company_facts=COMPANY_FACTS,
         connectors=registry.names(),
+        timing_of=registry.timing_of,
         extra_facts=seen,
+        kept_tokens=kept,
     )
 
 
@@ -106,7 +118,15 @@ def rules_of(configuration: Configuration) -> Rules:
         types=Types(identity.types),
         trait_types={name: TraitType(kind) for name, kind in configuration.traits.items()},
         max_trait_names=identity.max_trait_names,
+        read_names=frozenset(traits_behind(_names_read(configuration))),
     )
+
+
+def _names_read(configuration: Configuration) -> set[str]:
+    """Return every fact that a mapping, a segment or a declaration names."""
+    mapped = (mapping.reads for mapping in configuration.mappings)
+    judged = (facts_of(condition) for condition in configuration.segments.values())
+    return set(configuration.traits).union(*mapped, *judged)
 
 
 class _Connections:
@@ -125,7 +145,7 @@ class _Connections:
             mapping=mapping,
             connector=self.connector(mapping.connection),
             timing=known.timing,
-            calls_in_flight=known.limits.get("concurrent_calls", CALLS_IN_FLIGHT),
+            calls_in_flight=_calls_in_flight(connection_of(known)),
             store=self._store,
         )
 
@@ -135,7 +155,9 @@ class _Connections:
             raise ConfigError(f"crmsync.yaml has no connection '{name}'")
         with self._lock:
             if name not in self._open:
-                self._open[name] = registry.open_connector(_connection(known), self._throttle)
+                self._open[name] = registry.open_connector(
+                    connection_of(known), self._throttle, tokens_of(self._store, name)
+                )
             return self._open[name]
 
     def _throttle(self, connection: Connection, limits: Sequence[Limit]) -> Throttle:
@@ -153,7 +175,20 @@ class _Connections:
         return RedisThrottle(client, connection.name, limits, fallback=shared)
 
 
-def _connection(known: ConnectionSettings) -> Connection:
+def _calls_in_flight(connection: Connection) -> int:
+    """Return how many calls a push makes at once: no more than the connection may have."""
+    limits = registry.load(connection.connector).limits(connection)
+    allowed = (limit.amount for limit in limits if limit.name == CONCURRENT)
+    return next(allowed, CALLS_IN_FLIGHT)
+
+
+def tokens_of(store: Store, name: str) -> RowTokens:
+    """Return where the tokens of a connection are kept."""
+    return RowTokens(store.database, store.vault, name)
+
+
+def connection_of(known: ConnectionSettings) -> Connection:
+    """Return a connection as its connector sees it."""
     return Connection(
         name=known.name,
         connector=known.connector,
@@ -161,5 +196,7 @@ def _connection(known: ConnectionSettings) -> Connection:
         base_url=known.base_url,
         auth_url=known.auth_url,
         limits=known.limits,
+        quota=known.quota,
         timing=known.timing,
+        remedy=known.remedy,
     )

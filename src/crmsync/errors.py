@@ -18,8 +18,10 @@ holds secrets or trait values. A failed *record* is a `model.Result`, never an e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from crmsync.model import Result
 
 
 class CrmsyncError(Exception):
@@ -69,7 +71,7 @@ class EventRejected(CrmsyncError):
 class BatchRejected(CrmsyncError):
     """The CRM refused the whole batch; nothing was written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a CRM says of a refusal)
         self,
         message: str | None = None,
         *,
@@ -77,13 +79,18 @@ class BatchRejected(CrmsyncError):
         hint: str = "",
         field: str | None = None,
         excerpt: str = "",
+        settled: Mapping[int, Result] | None = None,
     ) -> None:
-        """Say what the CRM said, so that the one record left after bisecting can carry it."""
+        """Say what the CRM said, so that the one record left after bisecting can carry it.
+
+        `settled`: where only a part was refused, what became of the other operations, by place.
+        """
         super().__init__(message)
         self.code = code
         self.hint = hint
         self.field = field
         self.excerpt = excerpt
+        self.settled = dict(settled or {})
 
 
 class OutcomeUnknown(CrmsyncError):
@@ -93,14 +100,25 @@ class OutcomeUnknown(CrmsyncError):
 class RetryLater(CrmsyncError):
     """Not done; try again later."""
 
-    def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
-        """Say how long the whole connection should wait."""
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after_seconds: float = 1.0,
+        was_sent: bool = True,
+    ) -> None:
+        """Say how long the whole connection should wait, and whether a call was made at all."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.was_sent = was_sent
 
 
 class RateLimited(RetryLater):
-    """The CRM's rate limit is reached."""
+    """The CRM's rate limit is reached, or our share of it."""
+
+
+class BackgroundSpent(RateLimited):
+    """What work in the background may use of a limit is used up; real-time work goes on."""
 
 
 class Unavailable(RetryLater):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -23,6 +25,10 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 CHATTY = ("urllib3", "httpx", "celery", "kombu", "redis", "alembic", "asyncio", "uvicorn.access")
 """Libraries whose lines hold addresses and bodies: only their warnings pass."""
 
+REMIND_SECONDS = 600.0
+"""How often it is told again that something is away."""
+
+_log = structlog.get_logger()
 _HIDDEN = "***"
 _SECRET_NAME = re.compile(
     r"authorization|password|passwd|secret|token|cookie|(^|_)(api_?)?keys?$", re.IGNORECASE
@@ -37,6 +43,47 @@ _CREDENTIALS = (
     (re.compile(r"://[^/@\s]+@"), "://" + _HIDDEN + "@"),
     (re.compile(r"\bpat-[\w-]{6,}"), _HIDDEN),
 )  # fmt: skip
+
+
+class Outage:
+    """Something we need that may be away: told at once, seldom again, and when it is back.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(
+        self, what: str, *, meanwhile: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Name it as its log events begin, and say how we get by without it."""
+        self._what = what
+        self._meanwhile = meanwhile
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began_at: float | None = None
+        self._told_at = 0.0
+
+    def missed(self, why: str) -> None:
+        """Note that it did not answer; `why` holds no secret."""
+        with self._lock:
+            now = self._clock()
+            if self._began_at is None:
+                self._began_at = now
+            elif now - self._told_at < REMIND_SECONDS:
+                return
+            self._told_at = now
+            away_seconds = round(now - self._began_at)
+        _log.warning(
+            f"{self._what}_away", why=why, away_seconds=away_seconds, meanwhile=self._meanwhile
+        )
+
+    def answered(self) -> None:
+        """Note that it answers."""
+        with self._lock:
+            if self._began_at is None:
+                return
+            away_seconds = round(self._clock() - self._began_at)
+            self._began_at = None
+        _log.info(f"{self._what}_back", away_seconds=away_seconds)
 
 
 def set_up(level: str | None = None, *, quiet: bool = False) -> None:

@@ -165,6 +165,8 @@ class FieldSchema:
     max_length: int | None = None
     options: tuple[tuple[str, str], ...] = ()
     """(value, label) of each choice of a picklist."""
+    whole_seconds: bool = False
+    """Whether a date and time is kept without its fraction of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,53 @@ class Account:
     id: str
     name: str
     detail: str = ""
+
+
+# --- who we are to a CRM -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a CRM granted a connection; kept sealed."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(default=None, repr=False)
+    """None where the grant is asked for anew each time, or cannot be."""
+    lifetime_seconds: float | None = None
+    """Of the access token, from when it was granted; None where the CRM does not say."""
+    host: str | None = None
+    """The API's address, as the CRM named it."""
+    auth_host: str | None = None
+    """Where tokens are renewed, where that is not the vendor's usual place."""
+    client_id: str = ""
+    """The app it was granted to; empty for a token that a person copied out of the CRM."""
+    given: str | None = field(default=None, repr=False)
+    """A hash of the secrets that stood in crmsync.yaml, so that others there are taken up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a CRM grants a connection nothing any more; see `errors.ConnectionHalted`."""
+
+    cause: str
+    message: str
+    hint: str
+    client_id: str = ""
+    given: str | None = field(default=None, repr=False)
+    """As in Tokens: whose refusal it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTokens:
+    """A connection's tokens as they are kept, by the clock of whoever keeps them."""
+
+    version: int = 0
+    tokens: Tokens | None = None
+    age_seconds: float = 0.0
+    """Since the tokens were kept."""
+    refusal: Refusal | None = None
+    """Set where the CRM does not renew this version."""
+    refused_seconds_ago: float = 0.0
 
 
 # --- what goes out -------------------------------------------------------------------------
@@ -281,6 +330,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of what a CRM grants its whole account crmsync may use."""
+
+    daily_share: float = 0.8
+    """Of the account's allowance for a day; the rest is left to others."""
+    realtime_reserve: float = 0.2
+    """Of our share, and of every other rate limit: kept for real-time work during a backfill."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """How long things may take; request deadline < lease < settle time (docs/reliability.md)."""
 
@@ -305,6 +364,16 @@ class Timing:
         Patience counts twice, since the place where the budget is counted may be lost midway.
         """
         return self.request_deadline_seconds + 2 * self.patience_seconds
+
+    @property
+    def freshness_seconds(self) -> float:
+        """How old may be what a connector answers a look-up with, from a list of its own."""
+        return self.settle_seconds / 100
+
+    @property
+    def landed_seconds(self) -> float:
+        """When a look-up shows whatever came of a create, counted from where it was begun."""
+        return self.settle_seconds + self.freshness_seconds
 
     @property
     def renew_below_seconds(self) -> float:

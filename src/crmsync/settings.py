@@ -7,12 +7,24 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from crmsync.errors import ConfigError
 
 HIDDEN_FOLDER = ".crmsync"
 """Beside crmsync.yaml: what the embedded default makes for itself, kept out of version control."""
+
+ALIVE_SECONDS = 120.0
+"""How long ago a worker that is not hanging last looked for work: a round may take half a minute,
+and a call at its end as long."""
+
+
+class Role(StrEnum):
+    """Processes that have no port, so that a file must tell whether they work."""
+
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,8 @@ class Settings:
     """What an ingest call must present."""
     keys_made_at: Path | None = None
     """The file of keys that was made on this start, to be told to a person."""
+    alive_seconds: float = ALIVE_SECONDS
+    """How long ago the last completed look for work may be."""
 
     @property
     def is_embedded(self) -> bool:
@@ -38,7 +52,7 @@ class Settings:
 
 def load_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment; raises `ConfigError` where something is missing."""
-    config_path = Path(env.get("CRMSYNC_CONFIG") or "crmsync.yaml").resolve()
+    config_path = _config_path(env)
     hidden = config_path.parent / HIDDEN_FOLDER
     given_database = env.get("CRMSYNC_DATABASE_URL") or env.get("DATABASE_URL")
     keys, made_at = _keys(env, hidden, embedded=given_database is None)
@@ -49,7 +63,25 @@ def load_settings(env: Mapping[str, str] = os.environ) -> Settings:
         keys=keys,
         write_key=env.get("CRMSYNC_WRITE_KEY") or None,
         keys_made_at=made_at,
+        alive_seconds=_alive_seconds(env),
     )
+
+
+def alive_file(role: Role, env: Mapping[str, str] = os.environ) -> Path:
+    """Return the file whose time says when a process of this role last looked for work."""
+    given = env.get("CRMSYNC_ALIVE_FILE")
+    return Path(given) if given else _config_path(env).parent / HIDDEN_FOLDER / f"{role}.alive"
+
+
+def _config_path(env: Mapping[str, str]) -> Path:
+    return Path(env.get("CRMSYNC_CONFIG") or "crmsync.yaml").resolve()
+
+
+def _alive_seconds(env: Mapping[str, str]) -> float:
+    given = env.get("CRMSYNC_ALIVE_SECONDS") or str(ALIVE_SECONDS)
+    if not given.replace(".", "", 1).isdecimal() or float(given) == 0.0:
+        raise ConfigError("CRMSYNC_ALIVE_SECONDS must be a number of seconds above 0")
+    return float(given)
 
 
 def _keys(

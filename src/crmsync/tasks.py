@@ -6,13 +6,19 @@ time and never data. Settings are those of docs/reliability.md, measured there.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import warnings
 
-import structlog
 from celery import Celery
-from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from celery.worker.consumer import connection, consumer
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from crmsync.logging import Outage
 from crmsync.sync.worker import Worker
 
 WAKE = "crmsync.wake"
@@ -21,7 +27,7 @@ EXPIRY_SECONDS = 60.0
 BREAK_SECONDS = 10.0
 """How long a broker that did not answer is not tried again; the sweep serves meanwhile."""
 
-log = structlog.get_logger()
+MEANWHILE = "work is found by looking for it now and then"
 
 
 def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
@@ -55,6 +61,7 @@ def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_soft_shutdown_timeout=30,
+        worker_cancel_long_running_tasks_on_connection_loss=True,  # ours are over at once
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
@@ -79,6 +86,7 @@ class Doorbell:
         self._waiting: set[str] = set()
         self._changed = threading.Condition()
         self._resting_until = 0.0
+        self._broker = Outage("broker", meanwhile=MEANWHILE)
         self.failures = 0
         threading.Thread(target=self._publish_loop, name="doorbell", daemon=True).start()
 
@@ -87,6 +95,16 @@ class Doorbell:
         with self._changed:
             self._waiting.add(name)
             self._changed.notify()
+
+    def look(self) -> None:
+        """Try the broker without ringing: that it is away is told before anything is lost."""
+        try:
+            with self._app.connection_for_write() as broker:
+                broker.ensure_connection(max_retries=1, interval_start=0)
+        except OperationalError as away:
+            self._broker.missed(_reason(away))
+        else:
+            self._broker.answered()
 
     def _publish_loop(self) -> None:
         while True:
@@ -111,7 +129,43 @@ class Doorbell:
         except Exception as fault:  # noqa: BLE001 - whatever ails the broker, the sweep will find the work
             self.failures += 1
             self._resting_until = time.monotonic() + BREAK_SECONDS
-            log.warning("bell_not_rung", kind=type(fault).__name__, failures=self.failures)
+            self._broker.missed(_reason(fault))
+        else:
+            self._broker.answered()
+
+
+class BrokerWatch(logging.Filter):
+    """Turns what Celery says, try after try, of a broker that is away into our own few lines."""
+
+    def __init__(self) -> None:
+        """Begin with a broker that is there."""
+        super().__init__()
+        self._broker = Outage("broker", meanwhile=MEANWHILE)
+
+    def attach(self) -> None:
+        """Listen to the two places where Celery tells how it stands with the broker."""
+        for module in (consumer, connection):
+            module.logger.addFilter(self)
+        connection.logger.setLevel(logging.INFO)  # that it is connected is only for information
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line of Celery's is shown; those about the broker become ours."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if record.msg == consumer.CONNECTION_ERROR:
+            self._broker.missed(_reason(arguments[1]))
+        elif consumer.CONNECTION_RETRY in arguments:
+            self._broker.missed("the connection was lost")
+        elif str(record.msg).startswith("Connected to"):
+            self._broker.answered()
+        else:
+            return record.levelno >= logging.WARNING
+        return False
+
+
+def _reason(fault: object) -> str:
+    """Return why a broker could not be reached; these errors hold its host and its words alone."""
+    known = isinstance(fault, OperationalError | RedisError | OSError)
+    return str(fault).rstrip(".") if known else type(fault).__name__
 
 
 def serve(app: Celery, worker: Worker, arguments: list[str]) -> None:
@@ -125,6 +179,10 @@ def serve(app: Celery, worker: Worker, arguments: list[str]) -> None:
     def wake(name: str) -> None:
         worker.ring(name)
 
+    @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator] # as above
+    def keep_ours(**_: object) -> None:
+        """Keep Celery, which would else set the level of all logs, from touching them."""
+
     @worker_init.connect(weak=False)  # type: ignore[untyped-decorator] # as above
     def begin(**_: object) -> None:
         worker.start()
@@ -137,4 +195,7 @@ def serve(app: Celery, worker: Worker, arguments: list[str]) -> None:
     def end(**_: object) -> None:
         worker.stop()
 
-    app.worker_main(["worker", *arguments])
+    # The warning of the superuser is about pickle, which we do not accept.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    BrokerWatch().attach()
+    app.worker_main(["--quiet", "worker", *arguments])

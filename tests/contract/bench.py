@@ -10,10 +10,14 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from crmsync.connectors.base import Connector
-from crmsync.model import Fields
+from crmsync.model import Fields, FieldSchema, FieldType
 
 KEY = "crmsync_id"
-"""The unique field of ours that each bench has made."""
+"""The unique field of ours that each bench has made; some CRMs spell it their own way."""
+NOTHING_ELSE: Fields = {}
+"""What a new record must have besides, where that is nothing."""
+NO_TYPES: frozenset[FieldType] = frozenset()
+"""What types of custom fields a CRM lacks, where it lacks none."""
 
 
 class Lost(StrEnum):
@@ -50,13 +54,33 @@ class Oddity(StrEnum):
 
 
 class Bench(Protocol):
-    """One CRM under test, empty at the start of each test but for the field `crmsync_id`."""
+    """One CRM under test, empty at the start of each test but for the field `key`."""
 
     object_type: str
-    """Has `email`, `firstname` and `crmsync_id`."""
+    key: str
+    """The unique field of ours, made by the bench."""
+    email: str
+    """The CRM's name for the field of that meaning; unique where the CRM says so itself."""
+    first_name: str
+    needed: Fields
+    """What a new record must have besides."""
+    secret: str
+    """What the connector proves itself with."""
+    unknown_field_code: str
+    """What a field that the CRM lacks is refused with."""
+    gone_code: str
+    """What the update of a record that is gone is refused with."""
+    absent_types: frozenset[FieldType]
+    """Types that a custom field of this CRM cannot have."""
+    permission: str
+    """What the hint names where a permission is missing."""
 
     def connector(self, *, deadline_seconds: float = 10.0) -> Connector:
         """Return a connector to the CRM; 0.5 s for what must pass its deadline."""
+        ...
+
+    def make_field(self, field: FieldSchema) -> str:
+        """Make a custom field, however that is done with this CRM; return its name."""
         ...
 
     def calls(self) -> int:
@@ -92,5 +116,5 @@ class Bench(Protocol):
         ...
 
     def problems(self) -> Sequence[str]:
-        """Return what was wrong with the requests received, by the vendor's own description."""
+        """Return what was wrong on the wire, by the vendor's own description."""
         ...

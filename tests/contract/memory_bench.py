@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crmsync.connectors.auth.tokens import MemoryTokens
 from crmsync.connectors.base import Connection, Connector
 from crmsync.connectors.memory import MemoryCrm
 from crmsync.connectors.registry import open_connector
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import ConnectionHalted, CrmsyncError, OutcomeUnknown, RateLimited
 from crmsync.model import Fields, FieldSchema, FieldType
-from tests.contract.bench import KEY, Lost, Oddity, Refusal
+from tests.contract.bench import KEY, NO_TYPES, NOTHING_ELSE, Lost, Oddity, Refusal
 
 APPLIED = {Lost.DROPPED_AFTER, Lost.RESET_AFTER, Lost.GATEWAY, Lost.TIMEOUT, Lost.SILENT}
 REFUSALS: Mapping[Refusal, CrmsyncError] = {
@@ -26,6 +27,15 @@ class MemoryBench:
     """See Bench."""
 
     object_type = "contacts"
+    key = KEY
+    email = "email"
+    first_name = "firstname"
+    needed = NOTHING_ELSE
+    secret = "pat-na1-contract"  # noqa: S105 (of a simulated account)
+    unknown_field_code = "PROPERTY_DOESNT_EXIST"
+    gone_code = "OBJECT_NOT_FOUND"
+    absent_types = NO_TYPES
+    permission = "widgets.write"
 
     def __init__(self) -> None:
         MemoryCrm.forget("crm")
@@ -38,8 +48,15 @@ class MemoryBench:
     def connector(self, *, deadline_seconds: float = 10.0) -> Connector:
         """See Bench."""
         return open_connector(
-            Connection("crm", "memory", {}), lambda _connection, limits: MemoryThrottle(limits)
+            Connection("crm", "memory", {}),
+            lambda _connection, limits: MemoryThrottle(limits),
+            MemoryTokens(),
         )
+
+    def make_field(self, field: FieldSchema) -> str:
+        """See Bench."""
+        self.connector().create_field(self.object_type, field)
+        return field.name
 
     def calls(self) -> int:
         """See Bench."""

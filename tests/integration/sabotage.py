@@ -5,6 +5,8 @@ Used by `worker_main.py` in a process of its own, by name; nothing of it exists 
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,20 +14,36 @@ from typing import Any
 
 from sqlalchemy import select
 
+from crmsync.connectors.pipedrive.lookup import LookUp
 from crmsync.model import Action
 from crmsync.store import links, settlements
 from crmsync.store.tables import links as links_table
+from crmsync.store.tokens import RowTokens
 from crmsync.sync import outcomes, push, records
 
 
 def leases_never_end() -> None:
     """Let a claim hold a link for a year, as a queue that only deletes what was done would."""
+    claim, renew = links.claim, links.renew
+    year = timedelta(days=365)
+    links.claim = lambda *given, **named: claim(*given, **{**named, "lease": year})
+    links.renew = lambda connection, lease, until: renew(connection, lease, until + year)
+
+
+def leases_end_at_once() -> None:
+    """Let every worker claim what another one is working on."""
     original = links.claim
 
     def claim(*given: Any, **named: Any) -> Any:
-        return original(*given, **{**named, "lease": timedelta(days=365)})
+        return original(*given, **{**named, "lease": timedelta(0)})
 
     links.claim = claim
+
+
+def search_alone() -> None:
+    """Have Pipedrive's search say whether a record exists, however late it is."""
+    LookUp._from_index = lambda *_: None  # type: ignore[method-assign]
+    LookUp._changed_since = lambda *_: iter(())  # type: ignore[method-assign]
 
 
 def no_upsert_key() -> None:
@@ -68,6 +86,20 @@ def no_create_intent() -> None:
     push._may_still_land = lambda *_: False
 
 
+def no_renewal_lease() -> None:
+    """Let everybody renew a token at once."""
+    RowTokens.claim = lambda *_: "everybody's"  # type: ignore[method-assign]
+
+
+def die_before_keeping() -> None:
+    """Be killed between a token answer and its keeping."""
+    RowTokens.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+
+
 BY_NAME: Mapping[str, Callable[[], None]] = {
-    f.__name__: f for f in (leases_never_end, no_upsert_key, no_fence, no_verify, no_create_intent)
-}
+    f.__name__: f
+    for f in (
+        leases_never_end, leases_end_at_once, search_alone, no_upsert_key, no_fence, no_verify,
+        no_create_intent, no_renewal_lease, die_before_keeping,
+    )
+}  # fmt: skip

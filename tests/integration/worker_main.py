@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
 
 from crmsync import tasks
 from crmsync.bootstrap import open_works
-from crmsync.connectors.hubspot import HubSpot
 from crmsync.settings import load_settings
 from crmsync.sync import schedule
-from crmsync.sync.push import push
 from crmsync.sync.worker import Worker
-from tests.integration import listing_hubspot, sabotage
+from tests.integration import freezing, sabotage, token_user
 
 
 def work(line: Connection) -> None:
@@ -26,15 +22,6 @@ def work(line: Connection) -> None:
     with suppress(EOFError):
         line.recv()
     worker.stop()
-
-
-def push_once(line: Connection) -> None:
-    """Be a worker that pushes one slice, and is in no transaction while it writes to the CRM."""
-    works = open_works(load_settings())
-    rounds = iter([True])
-    push(works.open_sync(works.mappings["contacts"]), go_on=lambda: next(rounds, False))
-    with suppress(EOFError):
-        line.recv()
 
 
 def celery(_line: Connection) -> None:
@@ -56,25 +43,12 @@ def tick(line: Connection) -> None:
     line.send(schedule.tick(works))
 
 
-def freeze_at_write() -> None:
-    """Stop this process the first time it is about to send a write, lease and all checks passed."""
-    original = HubSpot.write
-    frozen = []
-
-    def write(self: HubSpot, batch: Any) -> Any:
-        if not frozen:
-            frozen.append(True)
-            os.kill(os.getpid(), signal.SIGSTOP)
-        return original(self, batch)
-
-    HubSpot.write = write  # type: ignore[method-assign] # this process exists to be frozen
-
-
 ROLES: Mapping[str, Callable[[Connection], None]] = {
     "worker": work,
-    "push_once": push_once,
+    "freeze_at_write": freezing.freeze_at_write,
     "celery": celery,
     "tick": tick,
+    "call_when_told": token_user.call_when_told,
 }
 
 
@@ -86,10 +60,6 @@ def main(
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.environ.update(env)
-    listing_hubspot.register()
     for switch in switches:
-        if switch == "freeze_at_write":
-            freeze_at_write()
-        else:
-            sabotage.BY_NAME[switch]()
+        sabotage.BY_NAME[switch]()
     ROLES[role](line)

@@ -48,11 +48,33 @@ def test_timing_and_limits_come_from_the_project(new_project):
     assert (found.request_deadline_seconds, found.lease_seconds, found.settle_seconds) == (1, 2, 3)
 
 
+def test_a_connector_says_what_timing_suits_its_crm(new_project):
+    """Where crmsync.yaml says nothing, Salesforce is given the time that its triggers take."""
+    slow = {"crm": {"connector": "memory"}, "sf": {"connector": "salesforce", "auth": {}}}
+    known = (
+        new_project(mappings={"contacts": KEYED}, connections=slow, timing={})
+        .open()
+        .configuration.connections
+    )
+    found = known["sf"].timing
+    assert (found.request_deadline_seconds, found.lease_seconds) == (100, 180)
+    assert found.settle_seconds == 660
+    assert known["crm"].timing.settle_seconds == 300
+
+
 def test_a_project_may_limit_its_calls_at_once(new_project):
     """`concurrent_calls` is a limit of any connector, and the push makes no more calls at once."""
     limited = {"crm": {"connector": "memory", "limits": {"concurrent_calls": 2}}}
     works = new_project(mappings={"contacts": KEYED}, connections=limited).open()
     assert works.open_sync(works.mappings["contacts"]).calls_in_flight == 2
+
+
+def test_a_push_makes_no_more_calls_than_the_crm_allows_at_once(new_project):
+    """Where crmsync.yaml says nothing, the connector's own limit counts."""
+    auth = {"token": "${CRM_TOKEN}"}
+    sf = {"crm": {"connector": "salesforce", "base_url": "http://127.0.0.1:1", "auth": auth}}
+    works = new_project(mappings={"contacts": KEYED}, connections=sf).open()
+    assert works.open_sync(works.mappings["contacts"]).calls_in_flight == 5
 
 
 def test_the_rules_of_identity_come_from_the_project(new_project):
@@ -65,6 +87,23 @@ def test_the_rules_of_identity_come_from_the_project(new_project):
     rules = rules_of(works.configuration)
     assert rules.goals == {"Signed Up"}
     assert rules.email_as_user_id is EmailAsUserId.KEEP
+
+
+def test_what_the_project_reads_is_never_crowded_out(new_project):
+    """The limit on trait names spares those of mappings, segments and declarations."""
+    reading = KEYED.replace(
+        "lastname: last_name", "lastname: {template: '{nick} {company_headquarters}'}"
+    )
+    rules = rules_of(
+        new_project(
+            mappings={"contacts": reading + "only: seats > 3\n"},
+            segments={"vip": "score > 5 AND last_seen < 7 days"},
+            traits={"birthday": "date"},
+        )
+        .open()
+        .configuration
+    )
+    assert {"nick", "headquarters", "seats", "score", "birthday"} <= rules.read_names
 
 
 @pytest.mark.integration

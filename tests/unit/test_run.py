@@ -282,4 +282,6 @@ def test_compose_waits_for_what_it_needs() -> None:
         }
         assert services[name]["read_only"]
     assert all("test" in services[name]["healthcheck"] for name in ("postgres", "redis"))
+    for name in ("worker", "scheduler"):
+        assert services[name]["healthcheck"]["test"] == ["CMD", "crmsync", "healthcheck", name]
     assert "noeviction" in services["redis"]["command"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,22 @@ def test_settings_do_not_show_secrets(tmp_path):
     settings = load_settings(environment(tmp_path, CRMSYNC_KEYS=new_key(), CRMSYNC_WRITE_KEY="wk9"))
     assert settings.keys[0] not in repr(settings)
     assert "wk9" not in repr(settings)
+
+
+def test_every_variable_is_in_the_manual():
+    """docs/settings.md has a row for each variable that the settings read."""
+    root = Path(__file__).resolve().parents[2]
+    read = set(re.findall(r'"(CRMSYNC_[A-Z_]+)"', (root / "src/crmsync/settings.py").read_text()))
+    assert len(read) > 5
+    page = (root / "docs" / "settings.md").read_text()
+    assert [name for name in sorted(read) if f"| `{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("given", ["0", "-5", "two", "1e9", "nan"])
+def test_how_long_a_process_counts_as_alive_is_a_number(tmp_path, given):
+    """Anything else is refused before the process starts."""
+    with pytest.raises(ConfigError, match="CRMSYNC_ALIVE_SECONDS"):
+        load_settings(environment(tmp_path, CRMSYNC_ALIVE_SECONDS=given))
 
 
 def test_a_key_is_32_random_bytes():

@@ -6,6 +6,9 @@ import threading
 
 import pytest
 from celery.utils.dispatch import Signal
+from celery.worker.consumer import connection, consumer
+from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from crmsync import tasks
 from crmsync.tasks import Doorbell
@@ -104,11 +107,56 @@ class Bells:
 
 def test_a_message_only_rings(monkeypatch):
     """The task leaves the work to the connection's own thread, and returns at once."""
-    for name in ("worker_init", "worker_shutting_down", "worker_shutdown"):
+    for name in ("setup_logging", "worker_init", "worker_shutting_down", "worker_shutdown"):
         monkeypatch.setattr(tasks, name, Signal(name=name))
+    monkeypatch.setattr(tasks.BrokerWatch, "attach", lambda _: None)
     app = tasks.make_app("memory://", ["crm"])
     monkeypatch.setattr(app, "worker_main", lambda _: None)
     bells = Bells()
     tasks.serve(app, bells, [])
     app.tasks[tasks.WAKE]("crm")
     assert bells.rung == ["crm"]
+
+
+def test_what_celery_says_of_a_broker_that_is_away_becomes_one_line(caplog):
+    """Try after try is one line of ours, the end of it another; other warnings stay as they are."""
+    watch = tasks.BrokerWatch()
+    watch.attach()
+    refused = RedisError("Error 111 connecting to 127.0.0.1:6379. Connection refused.")
+    try:
+        with capture_logs() as told:
+            for _ in range(5):
+                consumer.logger.error(consumer.CONNECTION_ERROR, "redis://h", refused, "Again...")
+            connection.logger.info("Connected to %s", "redis://h")
+            consumer.logger.warning("%s (%r)", consumer.CONNECTION_RETRY, refused)
+            connection.logger.info("mingle: all alone")
+            consumer.logger.warning("something else")
+    finally:
+        for module in (consumer, connection):
+            module.logger.removeFilter(watch)
+    assert [one["event"] for one in told] == ["broker_away", "broker_back", "broker_away"]
+    assert told[0]["why"] == "Error 111 connecting to 127.0.0.1:6379. Connection refused"
+    assert [record.getMessage() for record in caplog.records] == ["something else"]
+
+
+def test_a_broker_that_is_away_is_told_before_anything_is_rung():
+    """`look` tries it: one line while it is away, none as long as it is there."""
+    with capture_logs() as told:
+        Doorbell(tasks.make_app("memory://"), 0.0).look()
+        bell = Doorbell(tasks.make_app("redis://127.0.0.1:9/0"), 0.0)
+        bell.look()
+        bell.look()
+    assert [one["event"] for one in told] == ["broker_away"]
+    assert "Connection refused" in told[0]["why"]
+
+
+def test_celery_shows_no_banner(monkeypatch):
+    """The command itself says in one line what the worker serves."""
+    for name in ("setup_logging", "worker_init", "worker_shutting_down", "worker_shutdown"):
+        monkeypatch.setattr(tasks, name, Signal(name=name))
+    monkeypatch.setattr(tasks.BrokerWatch, "attach", lambda _: None)
+    app = tasks.make_app("memory://", ["crm"])
+    given: list[list[str]] = []
+    monkeypatch.setattr(app, "worker_main", given.append)
+    tasks.serve(app, Bells(), ["--pool=threads"])
+    assert given == [["--quiet", "worker", "--pool=threads"]]

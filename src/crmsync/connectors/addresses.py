@@ -1,6 +1,7 @@
 """Which hosts a connector may speak to, decided before and after the name is looked up.
 
-`origin_of` checks a URL as it is written (scheme, host, no credentials in it); `public_addresses`
+`origin_of` checks a URL as it is written (scheme, host, no credentials in it), `answered_origin`
+one that a CRM's answer names; `public_addresses`
 looks the name up once and returns only addresses that may be reached, to which the socket is then
 pinned, so that a name cannot change its answer between the check and the connection.
 Rules: docs/connectors/hubspot.md, "Where it may connect to".
@@ -9,6 +10,7 @@ Rules: docs/connectors/hubspot.md, "Where it may connect to".
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
 )
 """Where cloud providers hand credentials to whoever asks (AWS, GCP, Azure; AWS IPv6; Alibaba)."""
+HTTPS_PORT = 443
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?")
+"""Scheme, host and port, of characters that every reader of URLs takes for the same."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -37,11 +42,16 @@ class Origin:
     private: bool
     """Whether addresses of a private network are accepted: the operator wrote this host himself."""
 
-    def __str__(self) -> str:
-        """Give the URL without a path."""
+    @property
+    def authority(self) -> str:
+        """Give host and port; the port that the scheme stands for goes without saying."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         standard = self.port == {"http": 80, "https": 443}[self.scheme]
-        return f"{self.scheme}://{host}" + ("" if standard else f":{self.port}")
+        return host if standard else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        """Give the URL without a path."""
+        return f"{self.scheme}://{self.authority}"
 
 
 def origin_of(url: str, *, suffixes: Sequence[str], operators_own: bool) -> Origin:
@@ -69,10 +79,34 @@ def origin_of(url: str, *, suffixes: Sequence[str], operators_own: bool) -> Orig
     return Origin(
         scheme=parts.scheme,
         host=host,
-        port=port or {"http": 80, "https": 443}[parts.scheme],
+        port={"http": 80, "https": HTTPS_PORT}[parts.scheme] if port is None else port,
         loopback=loopback,
         private=operators_own and not vendors,
     )
+
+
+def answered_origin(url: str, suffixes: Sequence[str], *, aimed_at: Origin | None) -> Origin:
+    """Return where calls go when a CRM's own answer names the address.
+
+    `aimed_at` is what the operator wrote in crmsync.yaml, if anything: it wins over the answer. But
+    a loopback address in the answer is followed where the operator aims at loopback too, since then
+    the CRM is a simulated one. Anything else must be the vendor's: plain https, the usual port.
+    Raises ConfigError, also where the answer is not used: it comes from no honest CRM.
+    """
+    if not _PLAIN_URL.fullmatch(url):
+        raise ConfigError("the CRM's answer holds an address that is not https://host")
+    trusted = aimed_at is not None and aimed_at.loopback
+    origin = origin_of(url, suffixes=suffixes, operators_own=trusted)
+    if trusted and origin.loopback:
+        return origin
+    if origin.private or origin.port != HTTPS_PORT:
+        raise ConfigError(f"{origin.host} is not a host of this CRM ({', '.join(suffixes)})")
+    return aimed_at or origin
+
+
+def is_loopback_url(url: str) -> bool:
+    """Say whether a base URL names this machine itself."""
+    return _is_loopback((urlsplit(url).hostname or "").lower())
 
 
 def public_addresses(origin: Origin, host: str, port: int) -> list[str]:

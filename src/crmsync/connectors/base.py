@@ -18,6 +18,7 @@ from crmsync.model import (
     FieldSchema,
     ObjectSchema,
     Page,
+    Quota,
     Record,
     Result,
     Timing,
@@ -35,6 +36,11 @@ class Capabilities:
     """Fields other than unique custom ones by which the CRM can upsert (HubSpot: `email`)."""
     creates_fields: bool = False
     """Whether `create_field` works."""
+    together: Mapping[str, str] = field(default_factory=dict)
+    """Object type: field. Records that name the same record there are sent side by side, since the
+    CRM locks that one while it writes (Salesforce: a contact's account)."""
+    field_steps: str = ""
+    """What a person does to make a unique text field `{field}` of `{object}` by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,10 @@ class Limit:
     """0 for a limit on calls under way at once."""
     scope: str = "call"
     """Which calls it counts: `call` for all, else a route's own pool such as `search`."""
+    unit: str = "call"
+    """What it counts of them: `call` for one each, else what each says it costs: `token`."""
+    reserve: float = 0.0
+    """The share of it that work in the background leaves alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +66,14 @@ class Connection:
 
     name: str
     connector: str
-    auth: Mapping[str, Any]
+    auth: Mapping[str, Any] = field(repr=False)
     base_url: str | None = None
     auth_url: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
+    quota: Quota = field(default_factory=Quota)
     timing: Timing = field(default_factory=Timing)
+    remedy: str = ""
+    """What a person does when its credentials are not accepted: names variable and command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,9 @@ class Connector(Protocol):
         self, object_type: str, keys: Sequence[Key], fields: Sequence[str]
     ) -> list[Record | None]:
         """Read records fresh from the CRM's primary store, one call per `records_per_read` keys.
+
+        Which record has a key may be answered from what the connector saw itself, no longer ago
+        than `timing.freshness_seconds`; search indexes that lag are not enough.
 
         All keys name the same field. Returns one entry per key, in the same order; None where no
         record has it.

@@ -14,7 +14,7 @@ import urllib3.exceptions
 
 EXCERPT_CHARACTERS = 500
 _SECRETS = re.compile(
-    r"""(bearer\s+|"(?:\w*token|client_secret|authorization|api_?key|password)"\s*:\s*")[^"\s]+""",
+    r"""((?:bearer|zoho-oauthtoken)\s+|"(?:\w*token|client_secret|authorization|api_?key|password)"\s*:\s*")[^"\s]+""",
     re.IGNORECASE,
 )
 

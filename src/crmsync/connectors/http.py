@@ -31,15 +31,25 @@ import tenacity
 import urllib3.exceptions
 from requests.models import PreparedRequest
 
-from crmsync.connectors.addresses import Origin, origin_of
+from crmsync.connectors.addresses import Origin, answered_origin, origin_of
+from crmsync.connectors.auth.authorisation import Access, Authorisation, Headers, bearer
 from crmsync.connectors.base import Connection
 from crmsync.connectors.failures import excerpt_of, reason_of
 from crmsync.connectors.sockets import Adapters, Attempt
-from crmsync.connectors.throttle import Throttle
-from crmsync.errors import BatchRejected, ConfigError, OutcomeUnknown, Unavailable
+from crmsync.connectors.throttle import Throttle, is_background
+from crmsync.connectors.windows import Call
+from crmsync.errors import (
+    BatchRejected,
+    ConfigError,
+    ConnectionHalted,
+    OutcomeUnknown,
+    Unavailable,
+)
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of an answer after decompression; the largest honest one is about 200 records of 64 KiB."""
+TOKEN_PATIENCE_SECONDS = 20.0
+"""How long a call waits for its token to be renewed, by itself or by another worker."""
 TRIES = 3
 """Of a request that may be repeated; all of them within its one deadline."""
 
@@ -65,7 +75,9 @@ class Answer:
     body: bytes
     effect: Effect
     what: str
-    """Method, host and route, for messages."""
+    """Method, host with port, and route, for messages."""
+    remedy: str = ""
+    """What to do where the answer is that our credentials are not accepted."""
 
     @property
     def ok(self) -> bool:
@@ -119,10 +131,16 @@ def unobserved(_exchange: Exchange) -> None:
 class Site:
     """What the transport must know of one CRM."""
 
-    base_url: str
+    base_url: str | None
+    """None where each account has an address of its own, which comes with its token."""
     host_suffixes: tuple[str, ...]
     """The vendor's own domains, each beginning with a dot."""
     correlation_header: str = "X-Request-Id"
+    refuses_token: Callable[[Answer], bool] = field(
+        default=lambda answer: answer.status == HTTPStatus.UNAUTHORIZED
+    )
+    """Whether an answer means that another access token may be accepted. Such a call is surely not
+    applied, so that even a write is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +152,14 @@ class _Request:
     """Path and query."""
     method: str
     route: str
-    scope: str
     effect: Effect
-    weight: int
+    call: Call
     headers: Mapping[str, str]
     body: bytes | None = field(repr=False)
 
     @property
     def what(self) -> str:
-        return f"{self.method} {self.origin.host}{self.route}"
+        return f"{self.method} {self.origin.authority}{self.route}"
 
 
 class Transport:
@@ -154,23 +171,27 @@ class Transport:
         site: Site,
         throttle: Throttle,
         *,
-        authorize: Callable[[], Mapping[str, str]] = dict,
+        authorisation: Authorisation | None = None,
+        headers_of: Headers = bearer,
         observe: Observer = unobserved,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Check the addresses, open nothing. Raises ConfigError.
 
-        `authorize` gives the headers that prove who we are; they go to the API's own origin alone.
+        `authorisation` says who we are, `headers_of` how; told to the API's own origin alone.
         `ca_bundle`: a file of certificates to trust instead of the public ones.
         """
         self.connection = connection
         self._site = site
-        self._origin = self._operators_origin("base_url", connection.base_url or site.base_url)
+        base_url = connection.base_url or site.base_url
+        self._origin = self._operators_origin("base_url", base_url) if base_url else None
+        self._aim = self._origin if connection.base_url else None
         auth_url = connection.auth_url
         self._auth_origin = self._operators_origin("auth_url", auth_url) if auth_url else None
         self._throttle = throttle
-        self._authorize = authorize
+        self._authorisation = authorisation
+        self._headers_of = headers_of
         self._observe = observe
         self._adapters = Adapters(ca_bundle or certifi.where())
         self._sleep = sleep
@@ -186,22 +207,45 @@ class Transport:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         scope: str = "call",
-        weight: int = 1,
+        costs: Mapping[str, int] | None = None,
         route: str | None = None,
     ) -> Answer:
         """Send one request and return its answer, whatever its status.
 
         `url`: a path of the API, or a whole URL on an allowed host. `route`: the path without ids,
-        needed only where the path holds one. `scope` and `weight`: which limits count the call,
-        and how much of them. Returns or raises within `timing.longest_call_seconds`.
-        Raises RateLimited (our own budget), Unavailable, OutcomeUnknown.
+        needed only where the path holds one. `scope` and `costs`: which limits count the call,
+        and what it costs by their units. Returns or raises within `timing.longest_call_seconds`.
+        Where the CRM refuses the access token, the call is sent once more with a renewed one.
+        Raises RateLimited (our own budget), Unavailable, OutcomeUnknown, ConnectionHalted.
         """
-        request = self._prepare(
-            method, url, effect, json, form, params, headers, scope, weight, route
-        )
-        if effect is Effect.WRITE:
-            return self._send(request, self._seconds)
         give_up_at = time.monotonic() + self._seconds + self._patience
+        who = self._authorisation
+        access = who.access(self._token_patience) if who else None
+
+        call = Call(scope, costs or {}, is_background())
+
+        def send(access: Access | None) -> Answer:
+            return self._sent(
+                self._prepare(
+                    access, method, url, effect, json, form, params, headers, call, route
+                ),
+                give_up_at,
+            )
+
+        answer = send(access)
+        if who and access and self._site.refuses_token(answer):
+            renewed = who.renewed(access, self._token_patience)
+            if renewed is not None:
+                return send(renewed)
+        return answer
+
+    def _sent(self, request: _Request, give_up_at: float) -> Answer:
+        """Send a request, again where that is safe, with what is left of the time."""
+        if request.effect is Effect.WRITE:
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise Unavailable(f"{request.what}: no time was left to send it", was_sent=False)
+            return self._send(request, min(self._seconds, left))
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             stop=tenacity.stop_after_attempt(TRIES),
@@ -220,6 +264,10 @@ class Transport:
         return self.connection.timing.patience_seconds
 
     @property
+    def _token_patience(self) -> float:
+        return min(TOKEN_PATIENCE_SECONDS, self._seconds)
+
+    @property
     def _seconds(self) -> float:
         return self.connection.timing.request_deadline_seconds
 
@@ -233,6 +281,7 @@ class Transport:
 
     def _prepare(  # noqa: PLR0913, PLR0917 (see request)
         self,
+        access: Access | None,
         method: str,
         url: str,
         effect: Effect,
@@ -240,15 +289,15 @@ class Transport:
         form: Mapping[str, str] | None,
         params: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
-        scope: str,
-        weight: int,
+        call: Call,
         route: str | None,
     ) -> _Request:
         """Encode a request. Raises BatchRejected for a body that cannot be encoded."""
-        origin, path = self._resolve(url)
+        home = self._home(access)
+        origin, path = self._resolve(url, home)
         sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "crmsync"}
-        if origin == self._origin:
-            sent |= self._authorize()
+        if access and origin == home:
+            sent |= self._headers_of(access)
         body: bytes | None = None
         if json is not None:
             body = _encoded(json)
@@ -263,18 +312,37 @@ class Transport:
             target=f"{path}?{urlencode(params)}" if params else path,
             method=method,
             route=route or path.partition("?")[0],
-            scope=scope,
             effect=effect,
-            weight=weight,
+            call=call,
             headers=sent | dict(headers or {}),
             body=body,
         )
 
-    def _resolve(self, url: str) -> tuple[Origin, str]:
+    def _home(self, access: Access | None) -> Origin:
+        """Return where the API is: where crmsync.yaml says, else where the token came with."""
+        answered = access.host if access else None
+        try:
+            if answered is not None:
+                return answered_origin(answered, self._site.host_suffixes, aimed_at=self._aim)
+        except ConfigError as error:
+            raise ConnectionHalted(
+                f"the token of '{self.connection.name}' leads elsewhere: {error.user_message}",
+                cause="refused",
+                hint="Check `base_url` and `auth_url`; nothing was sent there.",
+            ) from None
+        if self._origin is None:
+            raise ConnectionHalted(
+                f"the address of '{self.connection.name}' is not known",
+                cause="refused",
+                hint="Set `base_url` in crmsync.yaml: this token does not come with an address.",
+            )
+        return self._origin
+
+    def _resolve(self, url: str, home: Origin) -> tuple[Origin, str]:
         """Return where a path or URL leads; a whole URL must be on an allowed host."""
         if url.startswith("/"):
-            return self._origin, url
-        known = (self._origin, self._auth_origin)
+            return home, url
+        known = (home, self._auth_origin)
         origin = next((o for o in known if o and url.startswith(f"{o}/")), None)
         if origin is None:
             origin = origin_of(url, suffixes=self._site.host_suffixes, operators_own=False)
@@ -283,15 +351,13 @@ class Transport:
 
     def _send(self, request: _Request, seconds: float) -> Answer:
         """Take leave, send once, tell the observer."""
-        asked = time.monotonic()
+        asked, patience = time.monotonic(), min(seconds, self._patience)
         grant = self._throttle.acquire(
-            request.scope,
-            hold_seconds=self._seconds,
-            patience_seconds=min(seconds, self._patience),
-            weight=request.weight,
+            request.call, hold_seconds=self._seconds, patience_seconds=patience
         )
         started_at, started = datetime.now(UTC), time.monotonic()
-        attempt = Attempt(started + seconds)
+        # A throttle whose place of counting was lost midway took longer: that much less is left.
+        attempt = Attempt(min(started, asked + patience) + seconds)
         answer: Answer | None = None
         failure = ""
         try:
@@ -307,7 +373,7 @@ class Transport:
                 connection=self.connection.name,
                 method=request.method,
                 route=request.route,
-                scope=request.scope,
+                scope=request.call.scope,
                 started_at=started_at,
                 waited_seconds=started - asked,
                 duration_seconds=time.monotonic() - started,
@@ -337,7 +403,14 @@ class Transport:
         except BaseException:
             response.raw.close()
             raise
-        return Answer(response.status_code, response.headers, body, request.effect, request.what)
+        return Answer(
+            response.status_code,
+            response.headers,
+            body,
+            request.effect,
+            request.what,
+            self.connection.remedy or f"run `crmsync connect {self.connection.name}`",
+        )
 
 
 def lost(effect: Effect, message: str) -> OutcomeUnknown | Unavailable:
@@ -349,7 +422,7 @@ def _fail(request: _Request, attempt: Attempt, reason: str) -> NoReturn:
     """Raise what a failure on the way means. Called outside of `except`: causes hold URLs."""
     message = f"{request.what}: {reason}"
     if attempt.surely_unsent:
-        raise Unavailable(message)
+        raise Unavailable(message, was_sent=False)
     raise lost(request.effect, message)
 
 

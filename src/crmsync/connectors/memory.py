@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
 from crmsync.connectors.http import Observer, unobserved
-from crmsync.connectors.throttle import Throttle
-from crmsync.connectors.windows import with_overrides
+from crmsync.connectors.throttle import Throttle, is_background
+from crmsync.connectors.windows import Call, with_overrides
 from crmsync.errors import CrmsyncError
 from crmsync.model import (
     Account,
@@ -107,7 +108,11 @@ class Memory:
         return with_overrides(LIMITS, connection.limits)
 
     def __init__(
-        self, connection: Connection, throttle: Throttle, _observe: Observer = unobserved
+        self,
+        connection: Connection,
+        throttle: Throttle,
+        _authorisation: Authorisation,
+        _observe: Observer = unobserved,
     ) -> None:
         """Join the CRM of this connection's name."""
         self._crm = MemoryCrm.named(connection.name)
@@ -167,7 +172,9 @@ class Memory:
     def _call(self, name: str) -> CrmsyncError | None:
         """Count one call; raise what a test asked for, or return it when it is to follow."""
         grant = self._throttle.acquire(
-            "call", hold_seconds=self._seconds, patience_seconds=self._seconds
+            Call(background=is_background()),
+            hold_seconds=self._seconds,
+            patience_seconds=self._seconds,
         )
         self._throttle.release(grant)
         self._crm.calls[name] += 1

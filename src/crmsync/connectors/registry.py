@@ -12,27 +12,44 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
+from crmsync.connectors.auth.authorisation import Authorisation
+from crmsync.connectors.auth.credentials import authorise
+from crmsync.connectors.auth.tokens import TokenStore
+from crmsync.connectors.auth.vendors import Vendor
 from crmsync.connectors.base import Connection, Connector, Limit
 from crmsync.connectors.http import Observer, unobserved
 from crmsync.connectors.throttle import Throttle
+from crmsync.connectors.windows import within
 from crmsync.errors import ConfigError
+from crmsync.model import Timing
 
 BUILT_IN = {
-    "hubspot": "crmsync.connectors.hubspot:HubSpot",
+    "hubspot": "crmsync.connectors.hubspot.connector:HubSpot",
     "memory": "crmsync.connectors.memory:Memory",
+    "pipedrive": "crmsync.connectors.pipedrive.connector:Pipedrive",
+    "salesforce": "crmsync.connectors.salesforce.connector:Salesforce",
+    "zoho": "crmsync.connectors.zoho.connector:Zoho",
 }
 GROUP = "crmsync.connectors"
 
 
 class ConnectorClass(Protocol):
-    """What stands behind a name: a class that knows its limits before it is built."""
+    """What stands behind a name: a class that knows its limits before it is built.
+
+    One that can do more than a static token also has `vendor`: see `vendors.Vendor`. One whose CRM
+    is slower than most has `timing`, which holds where crmsync.yaml says nothing.
+    """
 
     def limits(self, connection: Connection) -> tuple[Limit, ...]:
         """Return the rate limits of an account (a static method)."""
         ...
 
     def __call__(
-        self, connection: Connection, throttle: Throttle, observe: Observer = unobserved
+        self,
+        connection: Connection,
+        throttle: Throttle,
+        authorisation: Authorisation,
+        observe: Observer = unobserved,
     ) -> Connector:
         """Build a connector; opens nothing. Raises ConfigError."""
         ...
@@ -56,14 +73,28 @@ def load(name: str) -> ConnectorClass:
     raise ConfigError(f"unknown connector '{name}' ({hint})")
 
 
+def vendor_of(kind: ConnectorClass) -> Vendor | None:
+    """Return how tokens are had from this CRM; None where it takes static tokens alone."""
+    return cast("Vendor | None", getattr(kind, "vendor", None))
+
+
+def timing_of(name: str) -> Timing:
+    """Return the timing that suits a CRM; raises ConfigError when there is no such connector."""
+    return cast("Timing", getattr(load(name), "timing", Timing()))
+
+
 def open_connector(
     connection: Connection,
     throttle_for: Callable[[Connection, Sequence[Limit]], Throttle],
+    tokens: TokenStore,
     observe: Observer = unobserved,
 ) -> Connector:
     """Build the connector of a connection, on the throttle that its limits ask for.
 
+    `tokens` keeps what the CRM grants the connection.
     Raises ConfigError for an unknown connector, limit, address or kind of `auth`.
     """
     kind = load(connection.connector)
-    return kind(connection, throttle_for(connection, kind.limits(connection)), observe)
+    throttle = throttle_for(connection, within(connection.quota, kind.limits(connection)))
+    authorisation = authorise(connection, vendor_of(kind), tokens, observe)
+    return kind(connection, throttle, authorisation, observe)

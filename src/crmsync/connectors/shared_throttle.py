@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from crmsync.connectors.base import Limit
 from crmsync.connectors.throttle import LONGEST_SETTLING_SECONDS, Grant, wait_for
-from crmsync.connectors.windows import Admission, Windows
+from crmsync.connectors.windows import Admission, Call, Windows
 from crmsync.errors import RateLimited, StoreUnavailable
 
 AWAY_SECONDS = 2.0
@@ -51,34 +51,37 @@ class SharedThrottle:
         self._clock = clock
         self._sleep = sleep
 
-    def acquire(
-        self, scope: str, *, hold_seconds: float, patience_seconds: float, weight: int = 1
-    ) -> Grant:
+    def acquire(self, call: Call, *, hold_seconds: float, patience_seconds: float) -> Grant:
         """See Throttle."""
 
         def admit(state: State | None, now: float) -> tuple[Mapping[str, Any], Admission]:
             windows = self._windows(state, now)
-            admission = windows.admit(scope, now, hold_seconds, weight)
+            admission = windows.admit(call, now, hold_seconds)
             return windows.to_json(), admission
 
         try:
             admission = wait_for(
-                lambda: self._ledger.change(admit), patience_seconds, self._clock, self._sleep
+                lambda: self._ledger.change(admit),
+                call,
+                patience_seconds,
+                self._clock,
+                self._sleep,
             )
         except StoreUnavailable as away:
             # What cannot be counted is not sent.
             raise RateLimited(
                 f"the rate budget cannot be counted: {away.user_message}",
                 retry_after_seconds=AWAY_SECONDS,
+                was_sent=False,
             ) from None
-        return Grant(scope, weight, admission.buckets)
+        return Grant(call, admission.buckets)
 
     def release(self, grant: Grant) -> None:
         """See Throttle."""
 
         def finish(state: State | None, now: float) -> tuple[Mapping[str, Any], None]:
             windows = self._windows(state, now)
-            windows.finish(grant.scope, now, grant.buckets, grant.weight)
+            windows.finish(grant.call, now, grant.buckets)
             return windows.to_json(), None
 
         with suppress(StoreUnavailable):  # the slot then frees itself, a window after its deadline

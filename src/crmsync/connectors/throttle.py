@@ -11,7 +11,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,12 +22,15 @@ import redis
 from crmsync.connectors.base import Limit
 from crmsync.connectors.windows import (
     Admission,
+    Call,
     Windows,
     bucket_seconds,
     counting,
     refuse_oversized,
+    room_in,
+    weight_of,
 )
-from crmsync.errors import RateLimited
+from crmsync.errors import BackgroundSpent, RateLimited
 
 LONGEST_SETTLING_SECONDS = 60.0
 """When the place of counting changes, windows up to this long are waited out. Longer ones, such as
@@ -36,12 +41,29 @@ PROBE_SECONDS = 1.0
 """How often a process that lost Redis looks whether it is back."""
 
 
+_BACKGROUND: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def in_background(*, when: bool = True) -> Iterator[None]:
+    """Have the calls that are made inside leave to others what is kept for real-time work."""
+    before = _BACKGROUND.set(when)
+    try:
+        yield
+    finally:
+        _BACKGROUND.reset(before)
+
+
+def is_background() -> bool:
+    """Whether the calls of this thread are work in the background."""
+    return _BACKGROUND.get()
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Leave for one call; given back by `release`, or free a window after its deadline."""
 
-    scope: str
-    weight: int
+    call: Call
     buckets: tuple[int, ...]
     giver: object = None
     """Which throttle of a chain counted it."""
@@ -50,9 +72,7 @@ class Grant:
 class Throttle(Protocol):
     """A connection's rate budget. Safe to use from many threads."""
 
-    def acquire(
-        self, scope: str, *, hold_seconds: float, patience_seconds: float, weight: int = 1
-    ) -> Grant:
+    def acquire(self, call: Call, *, hold_seconds: float, patience_seconds: float) -> Grant:
         """Wait until a call may be sent, at most `patience_seconds`.
 
         `hold_seconds`: within which the call surely ends. Raises RateLimited, with the wait that
@@ -81,45 +101,49 @@ class MemoryThrottle:
         self._clock = clock
         self._sleep = sleep
 
-    def acquire(
-        self, scope: str, *, hold_seconds: float, patience_seconds: float, weight: int = 1
-    ) -> Grant:
+    def acquire(self, call: Call, *, hold_seconds: float, patience_seconds: float) -> Grant:
         """See Throttle."""
 
         def ask() -> Admission:
             with self._lock:
-                return self._windows.admit(scope, self._clock(), hold_seconds, weight)
+                return self._windows.admit(call, self._clock(), hold_seconds)
 
-        admission = wait_for(ask, patience_seconds, self._clock, self._sleep)
-        return Grant(scope, weight, admission.buckets)
+        admission = wait_for(ask, call, patience_seconds, self._clock, self._sleep)
+        return Grant(call, admission.buckets)
 
     def release(self, grant: Grant) -> None:
         """See Throttle."""
         with self._lock:
-            self._windows.finish(grant.scope, self._clock(), grant.buckets, grant.weight)
+            self._windows.finish(grant.call, self._clock(), grant.buckets)
 
 
 def wait_for(
     ask: Callable[[], Admission],
+    call: Call,
     patience_seconds: float,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Admission:
-    """Ask until admitted, sleeping as long as each answer says; RateLimited when patience ends."""
+    """Ask until the call is admitted, sleeping as long as each answer says.
+
+    Raises RateLimited when patience ends.
+    """
     give_up_at = clock() + patience_seconds
     while (admission := ask()).wait_seconds > 0:
         if clock() + admission.wait_seconds > give_up_at:
-            raise RateLimited(
+            spent = BackgroundSpent if call.background else RateLimited
+            raise spent(
                 "our own throttle: the connection's rate limit is reached",
                 retry_after_seconds=min(admission.wait_seconds, LONGEST_PAUSE_SECONDS),
+                was_sent=False,
             )
         sleep(admission.wait_seconds)
     return admission
 
 
 # KEYS: the connection's epoch and quiet time, then one hash per window (bucket -> slots taken).
-# ARGV: epoch this process knows, a fresh epoch, settling seconds, weight, hold seconds,
-#       then amount, window seconds, bucket seconds for each window.
+# ARGV: epoch this process knows, a fresh epoch, settling seconds, hold seconds,
+#       then amount, window seconds, bucket seconds, weight for each window.
 # Answers {wait in microseconds, epoch, bucket, bucket, ...}; mirrors Windows.admit.
 ACQUIRE = """
 local clock = redis.call('TIME')
@@ -135,10 +159,11 @@ if ARGV[1] ~= '' and ARGV[1] ~= epoch then
   redis.call('HSET', KEYS[1], 'quiet_until', string.format('%.6f', quiet))
 end
 local wait = math.max(0, quiet - now)
-local weight, hold = tonumber(ARGV[4]), tonumber(ARGV[5])
+local hold = tonumber(ARGV[4])
 for i = 2, #KEYS do
-  local at = 6 + (i - 2) * 3
+  local at = 5 + (i - 2) * 4
   local amount, window, width = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local weight = tonumber(ARGV[at + 3])
   local flat = redis.call('HGETALL', KEYS[i])
   local taken, total = {}, 0
   for j = 1, #flat, 2 do
@@ -166,8 +191,9 @@ end
 if wait > 0 then return {math.ceil(wait * 1000000), epoch} end
 local answer = {0, epoch}
 for i = 2, #KEYS do
-  local at = 6 + (i - 2) * 3
+  local at = 5 + (i - 2) * 4
   local window, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local weight = tonumber(ARGV[at + 3])
   local bucket = string.format('%.0f', math.ceil((now + hold + window) / width))
   redis.call('HINCRBY', KEYS[i], bucket, weight)
   redis.call('EXPIRE', KEYS[i], math.ceil(hold + window + width) + 1)
@@ -176,15 +202,15 @@ end
 return answer
 """
 
-# KEYS: one hash per window. ARGV: weight, then bucket, window seconds, bucket seconds for each.
+# KEYS: one hash per window. ARGV: bucket, window seconds, bucket seconds, weight for each.
 RELEASE = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local weight = tonumber(ARGV[1])
 for i = 1, #KEYS do
-  local at = 2 + (i - 1) * 3
+  local at = 1 + (i - 1) * 4
   local window, width = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  if redis.call('HINCRBY', KEYS[i], ARGV[at], -weight) <= 0 then
+  local weight = tonumber(ARGV[at + 3])
+  if redis.call('HINCRBY', KEYS[i], ARGV[at], 0 - weight) <= 0 then  -- Redis refuses "-0"
     redis.call('HDEL', KEYS[i], ARGV[at])
   end
   if window > 0 then
@@ -233,55 +259,55 @@ class RedisThrottle:
         short = [seconds for seconds in windows if seconds <= LONGEST_SETTLING_SECONDS]
         self._settling_seconds = max(short, default=0.0)
 
-    def acquire(
-        self, scope: str, *, hold_seconds: float, patience_seconds: float, weight: int = 1
-    ) -> Grant:
+    def acquire(self, call: Call, *, hold_seconds: float, patience_seconds: float) -> Grant:
         """See Throttle."""
-        places = counting(self._limits, scope)
-        refuse_oversized(self._limits, places, weight)
+        places = counting(self._limits, call)
+        refuse_oversized(self._limits, places, call)
         keys = [f"{self._prefix}:state", *self._keys(places)]
         costs = [
             number
             for place in places
             for number in (
-                self._limits[place].amount,
+                room_in(self._limits[place], call),
                 self._limits[place].window_seconds,
                 bucket_seconds(self._limits[place]),
+                weight_of(self._limits[place], call),
             )
         ]
 
         def ask() -> Admission:
             known = self._epoch
-            args = [known, secrets.token_hex(8), self._settling_seconds, weight, hold_seconds]
+            args = [known, secrets.token_hex(8), self._settling_seconds, hold_seconds]
             wait, epoch, *buckets = self._acquire(keys=keys, args=[*args, *costs])
             self._found(epoch.decode() if isinstance(epoch, bytes) else str(epoch))
             return Admission(wait / 1e6, tuple(buckets))
 
         if self._worth_asking():
             try:
-                admission = wait_for(ask, patience_seconds, self._clock, self._sleep)
+                admission = wait_for(ask, call, patience_seconds, self._clock, self._sleep)
             except redis.RedisError:
                 self._lost()
             else:
-                return Grant(scope, weight, admission.buckets, self)
-        return self._from_fallback(scope, hold_seconds, patience_seconds, weight)
+                return Grant(call, admission.buckets, self)
+        return self._from_fallback(call, hold_seconds, patience_seconds)
 
     def release(self, grant: Grant) -> None:
         """See Throttle."""
         if grant.giver is not self:
             self._fallback.release(grant)
             return
-        places = counting(self._limits, grant.scope)
-        args: list[float] = [grant.weight]
+        places = counting(self._limits, grant.call)
+        args: list[float] = []
         for place, bucket in zip(places, grant.buckets, strict=True):
             limit = self._limits[place]
-            args += [bucket, limit.window_seconds, bucket_seconds(limit)]
+            weight = weight_of(limit, grant.call)
+            args += [bucket, limit.window_seconds, bucket_seconds(limit), weight]
         try:
             self._release(keys=self._keys(places), args=args)
         except redis.RedisError:
             self._lost()
 
-    def _from_fallback(self, scope: str, hold: float, patience: float, weight: int) -> Grant:
+    def _from_fallback(self, call: Call, hold: float, patience: float) -> Grant:
         """Take leave elsewhere, once a full window has passed since Redis was lost."""
         lost_at = self._lost_at if self._lost_at is not None else self._clock()
 
@@ -289,11 +315,9 @@ class RedisThrottle:
             return Admission(max(0.0, lost_at + self._settling_seconds - self._clock()))
 
         started = self._clock()
-        wait_for(silence, patience, self._clock, self._sleep)
+        wait_for(silence, Call(), patience, self._clock, self._sleep)
         left = patience - (self._clock() - started)
-        return self._fallback.acquire(
-            scope, hold_seconds=hold, patience_seconds=left, weight=weight
-        )
+        return self._fallback.acquire(call, hold_seconds=hold, patience_seconds=left)
 
     def _keys(self, places: Sequence[int]) -> list[str]:
         return [f"{self._prefix}:{self._limits[place].name}" for place in places]

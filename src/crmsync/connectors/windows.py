@@ -15,18 +15,32 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from crmsync.connectors.base import Limit
 from crmsync.errors import ConfigError
+from crmsync.model import Quota
 
 BUCKETS_PER_WINDOW = 100
+DAY_SECONDS = 86_400.0
 CONCURRENT = "concurrent_calls"
 UNDER_WAY_BUCKET_SECONDS = 0.1
 """For limits on calls under way (window 0), whose slots have a deadline but no window."""
 UNDER_WAY_POLL_SECONDS = 0.02
 """How soon to ask again for such a slot: nobody can say when a call will end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, as the limits count it."""
+
+    scope: str = "call"
+    """Its pool, besides being a call."""
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """What it costs by unit, where that is not one of each."""
+    background: bool = False
+    """Whether it leaves to others what is kept for real-time work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +62,44 @@ def bucket_at(limit: Limit, moment: float) -> int:
     return math.ceil(moment / bucket_seconds(limit))
 
 
-def counting(limits: Sequence[Limit], scope: str) -> tuple[int, ...]:
-    """Return the places of the limits that count a call of this scope."""
-    return tuple(i for i, limit in enumerate(limits) if limit.scope in {"call", scope})
+def counting(limits: Sequence[Limit], call: Call) -> tuple[int, ...]:
+    """Return the places of the limits that count this call."""
+    return tuple(i for i, limit in enumerate(limits) if limit.scope in {"call", call.scope})
 
 
-def refuse_oversized(limits: Sequence[Limit], places: Sequence[int], weight: int) -> None:
+def weight_of(limit: Limit, call: Call) -> int:
+    """Return how much of a limit a call takes."""
+    return 1 if limit.unit == "call" else call.costs.get(limit.unit, 1)
+
+
+def room_in(limit: Limit, call: Call) -> int:
+    """Return how much of a limit may be taken when this call is: enough for itself at least."""
+    if not call.background:
+        return limit.amount
+    return max(weight_of(limit, call), math.floor(limit.amount * (1 - limit.reserve)))
+
+
+def refuse_oversized(limits: Sequence[Limit], places: Sequence[int], call: Call) -> None:
     """Raise ConfigError for a call that weighs more than a whole limit: it could never be sent."""
     for place in places:
+        weight = weight_of(limits[place], call)
         if weight > limits[place].amount:
             name = limits[place].name
             raise ConfigError(f"one call costs {weight}, more than limit '{name}' allows")
+
+
+def within(quota: Quota, limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    """Return the account's limits as they are for us: others have their share of each day."""
+    return tuple(
+        replace(
+            limit,
+            amount=max(1, math.floor(limit.amount * quota.daily_share))
+            if limit.window_seconds >= DAY_SECONDS
+            else limit.amount,
+            reserve=quota.realtime_reserve if limit.window_seconds else 0.0,
+        )
+        for limit in limits
+    )
 
 
 def with_overrides(defaults: Sequence[Limit], amounts: Mapping[str, int]) -> tuple[Limit, ...]:
@@ -106,29 +147,30 @@ class Windows:
                 taken.clear()
                 taken[bucket_at(limit, now + limit.window_seconds)] = limit.amount
 
-    def admit(self, scope: str, now: float, hold_seconds: float, weight: int = 1) -> Admission:
-        """Take `weight` slots in every window that counts this scope, or in none.
+    def admit(self, call: Call, now: float, hold_seconds: float) -> Admission:
+        """Take what the call weighs in every window that counts it, or nothing in any.
 
         `hold_seconds`: within which the call surely ends. Raises ConfigError for a call that
         weighs more than a whole limit.
         """
-        places = counting(self.limits, scope)
-        refuse_oversized(self.limits, places, weight)
-        wait = max((self._wait(place, now, weight) for place in places), default=0.0)
+        places = counting(self.limits, call)
+        refuse_oversized(self.limits, places, call)
+        wait = max((self._wait(place, now, call) for place in places), default=0.0)
         if wait > 0:
             return Admission(wait)
         buckets = []
         for place in places:
             limit = self.limits[place]
             bucket = bucket_at(limit, now + hold_seconds + limit.window_seconds)
-            self._taken[place][bucket] += weight
+            self._taken[place][bucket] += weight_of(limit, call)
             buckets.append(bucket)
         return Admission(0.0, tuple(buckets))
 
-    def finish(self, scope: str, now: float, buckets: Sequence[int], weight: int = 1) -> None:
+    def finish(self, call: Call, now: float, buckets: Sequence[int]) -> None:
         """Note that an admitted call has ended: it counts for one more window from now."""
-        for place, bucket in zip(counting(self.limits, scope), buckets, strict=True):
+        for place, bucket in zip(counting(self.limits, call), buckets, strict=True):
             taken, limit = self._taken[place], self.limits[place]
+            weight = weight_of(limit, call)
             if taken[bucket] <= weight:
                 del taken[bucket]
             else:
@@ -136,13 +178,13 @@ class Windows:
             if limit.window_seconds:
                 taken[bucket_at(limit, now + limit.window_seconds)] += weight
 
-    def _wait(self, place: int, now: float, weight: int) -> float:
-        """Return the seconds until this window could take `weight` more; 0 when it can now."""
+    def _wait(self, place: int, now: float, call: Call) -> float:
+        """Return the seconds until this window could take the call; 0 when it can now."""
         limit, taken = self.limits[place], self._taken[place]
         width = bucket_seconds(limit)
         for bucket in [bucket for bucket in taken if bucket * width <= now]:
             del taken[bucket]
-        excess = taken.total() + weight - limit.amount
+        excess = taken.total() + weight_of(limit, call) - room_in(limit, call)
         if excess <= 0:
             return 0.0
         for bucket in sorted(taken):

@@ -59,6 +59,8 @@ class FieldMapping:
     """Values of `value`, `map` and `default`: known before any profile is."""
     open_ended: bool = True
     """Whether it may send values other than the constants."""
+    may_be_empty: bool = True
+    """Whether somebody may be sent without a value for it: it has no default, or a `when`."""
     fact: str = ""
     """The fact it copies unchanged, where it does nothing else."""
     compute: Callable[[Facts], Any] | None = field(default=None, repr=False, compare=False)

@@ -8,7 +8,7 @@ Every mistake of every file is collected before anything is refused. Called at s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,12 @@ from crmsync.errors import ConfigError, Problem
 from crmsync.mapping.compile import compile_mapping
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.conditions import Condition
-from crmsync.mapping.connections import ConnectionSettings, read_connections, read_timing
+from crmsync.mapping.connections import (
+    ConnectionSettings,
+    read_connections,
+    read_timing,
+    with_kept_tokens,
+)
 from crmsync.mapping.problems import Place, Problems, did_you_mean, listed
 from crmsync.mapping.shape import checked
 from crmsync.mapping.spec import IdentityKeys, MappingKeys, ProjectKeys
@@ -64,18 +69,22 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
     known_facts: Mapping[str, str],
     connectors: Collection[str],
     company_facts: Mapping[str, str] | None = None,
+    timing_of: Callable[[str], Timing] = lambda _connector: Timing(),
     extra_facts: Collection[str] = (),
+    kept_tokens: Collection[str] = (),
 ) -> Configuration:
     """Read crmsync.yaml at `path` and `mappings/*.yaml` beside it.
 
     `known_facts` maps the facts every person may have to their types, `company_facts` those of
     companies (None: the same); `extra_facts` are further names that events have brought;
-    `connectors` are the CRMs there is code for.
+    `connectors` are the CRMs there is code for, `timing_of` says what holds for one of them where
+    the file says nothing; `kept_tokens` the connections whose token need not be in the environment.
     Raises `ConfigError` with every problem of every file.
     """
     problems = Problems()
     root = _read(path, path.name, problems)
-    project = checked(root, ProjectKeys, env, problems) if root else None
+    project_env = with_kept_tokens(env, root, kept_tokens) if root else env
+    project = checked(root, ProjectKeys, project_env, problems) if root else None
     if root is None or project is None:
         _read_mappings(path.parent, root, env, {}, problems)
         raise ConfigError(problems=problems.errors)
@@ -86,7 +95,7 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
         companies = Vocabulary({**company_facts, **project.traits}, extra_facts, problems)
     vocabularies = {"profiles": people, "companies": companies}
     mappings = _read_mappings(path.parent, root, env, vocabularies, problems)
-    connections = read_connections(project, root, connectors, problems)
+    connections = read_connections(project, root, connectors, timing_of, problems)
     timing = read_timing(project.timing, Timing(), root, ("timing",), problems)
     if problems.errors:
         raise ConfigError(problems=problems.errors)

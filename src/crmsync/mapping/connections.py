@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from crmsync.mapping.environment import is_reference
+from crmsync.mapping.environment import is_reference, reference_at
 from crmsync.mapping.problems import Problems, did_you_mean, listed
 from crmsync.mapping.spec import AuthKeys, ProjectKeys, TimingKeys
 from crmsync.mapping.yaml_nodes import MapNode, Path, node_at
-from crmsync.model import Timing
+from crmsync.model import Quota, Timing
 
 _AUTH_FORMS: Final = ("token", "oauth", "jwt", "client_credentials")
+_KEPT: Final = "\0kept"
+"""Stands for a token that nobody gave; no environment variable can hold it."""
 _SECRETS: Final = ("token", "client_secret", "refresh_token")
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How much of the CRM account's daily limit crmsync may use."""
-
-    daily_share: float = 0.8
-    """Of what the CRM grants the whole account."""
-    realtime_reserve: float = 0.2
-    """Of our share, kept for real-time work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,63 +27,126 @@ class ConnectionSettings:
     name: str
     connector: str
     auth: Mapping[str, Any] = field(repr=False)
-    """One of `token`, `oauth`, `jwt`, `client_credentials` and what it holds; may be empty."""
+    """One of `token`, `oauth`, `jwt`, `client_credentials` and what it holds; may be empty.
+
+    A token is None where its variable is not set and `crmsync connect` keeps one.
+    """
     base_url: str | None = None
     """Without a slash at its end."""
     auth_url: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     timing: Timing = field(default_factory=Timing)
-    """The file's `timing`, where the connection has none of its own."""
+    """The connection's own keys over those of the file, over what suits its CRM."""
+    token_variable: str | None = None
+    """The environment variable that `auth: token` is taken from."""
+
+    @property
+    def remedy(self) -> str:
+        """Say what a person does when the CRM does not accept the credentials."""
+        command = f"`crmsync connect {self.name}`"
+        if "token" not in self.auth:
+            return f"run {command}: it authorises connection '{self.name}' anew"
+        if self.token_variable is None:
+            place = f"connections.{self.name}.auth.token of crmsync.yaml"
+            return f"put a valid token into {place}, then run {command}"
+        return (
+            f"connection '{self.name}' takes its token from {self.token_variable}: set that to a "
+            f"valid one, then run {command}"
+        )
 
 
 def read_connections(
-    project: ProjectKeys, root: MapNode, connectors: Collection[str], problems: Problems
+    project: ProjectKeys,
+    root: MapNode,
+    connectors: Collection[str],
+    timing_of: Callable[[str], Timing],
+    problems: Problems,
 ) -> dict[str, ConnectionSettings]:
-    """Check every connection and return its settings, by name."""
-    default = _overlaid(Timing(), project.timing)
+    """Check every connection and return its settings, by name.
+
+    `timing_of` says what suits one of the `connectors`.
+    """
     settings = {}
     for name, keys in project.connections.items():
         path = ("connections", name)
         _check_connector(keys.connector, root, path, connectors, problems)
         _check_auth(keys.auth, root, path, problems)
+        suits = timing_of(keys.connector) if keys.connector in connectors else Timing()
         settings[name] = ConnectionSettings(
             name=name,
             connector=keys.connector,
-            auth=keys.auth.model_dump(exclude_none=True),
+            auth=_auth(keys.auth),
             base_url=_read_url(keys.base_url, root, (*path, "base_url"), problems),
             auth_url=_read_url(keys.auth_url, root, (*path, "auth_url"), problems),
             limits=keys.limits.model_dump(exclude_none=True),
             quota=Quota(**keys.quota.model_dump()),
-            timing=_own_timing(keys.timing, default, root, (*path, "timing"), problems),
+            timing=_own_timing(keys.timing, project.timing, suits, root, path, problems),
+            token_variable=reference_at(root, (*path, "auth", "token")),
         )
     return settings
 
 
-def read_timing(
-    keys: TimingKeys, default: Timing, root: MapNode, path: Path, problems: Problems
+def with_kept_tokens(
+    env: Mapping[str, str], root: MapNode, kept: Collection[str]
+) -> Mapping[str, str]:
+    """Return the environment for reading a file whose variables of some tokens need not be set.
+
+    `kept`: the connections whose token is kept by `crmsync connect`. What the environment has
+    counts; where it has nothing, the connection's settings hold no token.
+    """
+    variables = (reference_at(root, ("connections", name, "auth", "token")) for name in kept)
+    missing = {variable: _KEPT for variable in variables if variable and not env.get(variable)}
+    return {**env, **missing} if missing else env
+
+
+def read_timing(  # noqa: PLR0913, PLR0917 - what is read, what it overlays, where it stands
+    keys: TimingKeys,
+    default: Timing,
+    root: MapNode,
+    path: Path,
+    problems: Problems,
+    whose: str = "",
 ) -> Timing:
     """Return the default with the given keys in its place, noting an order that cannot work."""
     timing = _overlaid(default, keys)
     rising = timing.request_deadline_seconds < timing.lease_seconds < timing.settle_seconds
     if not rising:
+        deadline, lease = timing.request_deadline_seconds, timing.lease_seconds
         message = (
-            f"request_deadline_seconds ({timing.request_deadline_seconds:g}) < lease_seconds "
-            f"({timing.lease_seconds:g}) < settle_seconds ({timing.settle_seconds:g}) must hold"
+            f"{whose}request_deadline_seconds ({deadline:g}) < lease_seconds ({lease:g}) < "
+            f"settle_seconds ({timing.settle_seconds:g}) must hold"
         )
         problems.error(node_at(root, path)[1], message)
     return timing
 
 
-def _own_timing(
-    keys: TimingKeys, default: Timing, root: MapNode, path: Path, problems: Problems
+def _own_timing(  # noqa: PLR0913, PLR0917 - three layers, and where they stand
+    own: TimingKeys,
+    files: TimingKeys,
+    suits: Timing,
+    root: MapNode,
+    path: Path,
+    problems: Problems,
 ) -> Timing:
-    """Return a connection's timing; the default has been checked where it stands."""
-    return read_timing(keys, default, root, path, problems) if keys.model_fields_set else default
+    """Return a connection's timing; what the file says of all has been checked where it stands."""
+    timing = _overlaid(suits, files)
+    if own.model_fields_set:
+        return read_timing(own, timing, root, (*path, "timing"), problems)
+    if suits != Timing():
+        # The file's keys may fit other CRMs and not this one.
+        return read_timing(own, timing, root, ("timing",), problems, f"for '{path[-1]}', ")
+    return timing
 
 
 def _overlaid(default: Timing, keys: TimingKeys) -> Timing:
     return replace(default, **keys.model_dump(exclude_none=True))
+
+
+def _auth(keys: AuthKeys) -> Mapping[str, Any]:
+    """Return what is given; the token is None where it is kept, not given."""
+    given = keys.model_dump(exclude_none=True)
+    return {**given, "token": None} if given.get("token") == _KEPT else given
 
 
 def _check_connector(

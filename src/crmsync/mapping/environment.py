@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from crmsync.mapping.problems import Problems
-from crmsync.mapping.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from crmsync.mapping.yaml_nodes import ListNode, MapNode, Node, Path, ScalarNode, node_at
 
 PlainData: TypeAlias = Any
 """Dicts, lists, texts, numbers, booleans and None."""
@@ -37,6 +37,15 @@ def plain_data(node: Node, env: Mapping[str, str], problems: Problems) -> PlainD
 def is_reference(node: Node) -> bool:
     """Whether the value comes from the environment as a whole."""
     return isinstance(node, ScalarNode) and REFERENCE.fullmatch(node.text) is not None
+
+
+def reference_at(root: MapNode, path: Path) -> str | None:
+    """Return the variable that the value at a path is taken from as a whole, if it is."""
+    node, _, found = node_at(root, path)
+    if found != path or not isinstance(node, ScalarNode):
+        return None
+    reference = REFERENCE.fullmatch(node.text)
+    return reference[1] if reference else None
 
 
 def _substituted(node: ScalarNode, env: Mapping[str, str], problems: Problems) -> str:

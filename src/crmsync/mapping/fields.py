@@ -79,6 +79,7 @@ class FieldReader:
             origin=source.origin,
             constants=_constants(keys),
             open_ended=bool(source.reads) and not keys.map,
+            may_be_empty=when is not None or (keys.value is None and is_empty(keys.default)),
             fact=source.origin if plain else "",
             compute=compute,
         )

@@ -1,16 +1,18 @@
 """A mapping against the CRM's own description of its object: `crmsync check --live`.
 
 Finds what the CRM would refuse before anything is sent: fields it does not have, may not be written
-or take another type; choices a picklist lacks; texts that are too long; required fields left out.
+or take another type; choices a picklist lacks; texts that are too long; required fields left out,
+or without a value for some people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from crmsync.errors import Problem
 from crmsync.mapping.compiled import FieldMapping, Mode, SyncMapping
+from crmsync.mapping.conditions import facts_of
 from crmsync.mapping.problems import Place, nearest
 from crmsync.mapping.transforms import TRANSFORMS
 from crmsync.mapping.values import Kind, Unusable, as_text
@@ -39,13 +41,21 @@ _READERS: Final = {
     FieldType.DATETIME: "datetime",
 }
 """The transform that can read what a field of this type takes."""
+PROFILE_ID: Final = "profile_id"
+"""The fact that nobody is without."""
 _CHOICES: Final = (FieldType.PICKLIST, FieldType.MULTI_PICKLIST)
 _SHOWN_CHOICES: Final = 8
 
 
-def check_against(mapping: SyncMapping, schema: ObjectSchema) -> list[Problem]:
-    """Return what the CRM would refuse (errors) and what it might (warnings), in file order."""
-    problems = [*_match_problems(mapping, schema), *_required_problems(mapping, schema)]
+def check_against(
+    mapping: SyncMapping, schema: ObjectSchema, *, knows_unique: bool = True
+) -> list[Problem]:
+    """Return what the CRM would refuse (errors) and what it might (warnings), in file order.
+
+    `knows_unique`: whether a field of ours can be unique in that CRM.
+    """
+    ours = () if knows_unique else (PROFILE_ID,)
+    problems = [*_match_problems(mapping, schema, ours), *_required_problems(mapping, schema)]
     for field in mapping.fields:
         found = schema.fields.get(field.name)
         if found is None:
@@ -56,24 +66,48 @@ def check_against(mapping: SyncMapping, schema: ObjectSchema) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
-def _match_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:
-    for name, _fact in mapping.match:
+def _match_problems(
+    mapping: SyncMapping, schema: ObjectSchema, unique_by_themselves: Collection[str]
+) -> Iterator[Problem]:
+    for name, fact in mapping.match:
         found, place = schema.fields.get(name), mapping.match_places[name]
         if found is None:
             yield _unknown(name, place, schema)
-        elif not found.unique:
+        elif not found.unique and fact not in unique_by_themselves:
             message = f"'{name}' is not unique in the CRM: more than one record may be found by it"
             yield place.problem(message, "warning")
 
 
 def _required_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:
-    if mapping.mode is Mode.UPDATE:
-        return
-    given = {field.name for field in mapping.fields} | {name for name, _ in mapping.match}
-    for name, field in schema.fields.items():
-        if field.required and field.writable and name not in given:
-            message = f"the CRM requires '{name}' ({field.label}), which is not mapped"
+    mapped = {field.name: field for field in mapping.fields}
+    matched = {name for name, _ in mapping.match}
+    for name, required in schema.fields.items():
+        if not required.required or not required.writable:
+            continue
+        if name in mapped:
+            if _may_be_missing(mapping, mapped[name]):
+                yield _missing(mapped[name], required)
+        elif name not in matched and mapping.mode is not Mode.UPDATE:
+            message = f"the CRM requires '{name}' ({required.label}), which is not mapped"
             yield mapping.place.problem(message)
+
+
+def _may_be_missing(mapping: SyncMapping, field: FieldMapping) -> bool:
+    """Whether people may be sent without a value, other than by a wish that `only` expresses."""
+    given = {PROFILE_ID} if len(mapping.match) > 1 else {fact for _, fact in mapping.match}
+    if mapping.condition is not None:
+        given |= facts_of(mapping.condition)
+    return field.may_be_empty and field.fact not in given
+
+
+def _missing(field: FieldMapping, required: FieldSchema) -> Problem:
+    message = f"the CRM requires '{field.name}' ({required.label}): whoever "
+    if field.fact:
+        message += f"has no {field.fact} is refused; say what it shall be then, as in "
+        message += f"`{field.name}: {{from: {field.fact}, default: ...}}`"
+    else:
+        message += "has no value for it is refused; give it a `default`, and no `when`"
+    return field.place.problem(message, "warning")
 
 
 def _leave_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Problem]:

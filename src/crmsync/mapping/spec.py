@@ -232,7 +232,12 @@ class QuotaKeys(Keys):
     """How much of the account's daily limit crmsync may use."""
 
     daily_share: Share = Field(0.8, description="Of what the CRM grants the whole account.")
-    realtime_reserve: Share = Field(0.2, description="Of our share, kept for real-time work.")
+    realtime_reserve: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Of our share and of every other rate limit, kept for real-time work.",
+    )
 
 
 class TimingKeys(Keys):

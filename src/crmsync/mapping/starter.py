@@ -5,6 +5,7 @@ The texts are the samples of the manual; the address of a first connection comes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 _PROJECT: Final = """\
@@ -15,9 +16,10 @@ _PROJECT: Final = """\
 connections:
   @NAME@:
     connector: @CONNECTOR@
-    auth: {token: "${@VARIABLE@}"}
+    auth: @AUTH@
     # base_url: "https://..."             # aim at another host, such as `crmsync sandbox`
-    # limits: {calls_per_10s: 190}        # your account's tier; the default is the lowest
+    # limits: {@LIMIT@}
+    #                                     # your account's tier; the default is the lowest
     # quota: {daily_share: 0.8, realtime_reserve: 0.2}
 
 # Tracked events that count as goals; revenue is the sum of their `revenue` property.
@@ -38,31 +40,57 @@ _MAPPING: Final = """\
 # Which trait of ours becomes which field of theirs. Try it: crmsync check, then crmsync push
 connection: @NAME@
 source: profiles              # profiles (people) | companies
-object: @OBJECT@              # the CRM's own name
+@OBJECT@
 match:                        # tried in this order while a person has no record yet
-  crmsync_id: profile_id      # a unique field of ours; `crmsync connect @NAME@` makes it
-  email: email                # adopts a record that is there already
+@MATCH@
 trigger: realtime             # realtime | hourly | daily | {cron: "0 6 * * 1-5"} | {event: [...]}
 # only: plan != "free"        # send only people who meet a condition
 # mode: upsert                # upsert | update (never create) | insert (never overwrite)
 fields:                       # theirs: ours
-  email: email
+@FIELDS@
   # score_field: {from: visits, trigger: hourly}
   # other_field: {from: plan, map: {free: lead, pro: customer}, default: lead}
 """
 
-
-def project_text(name: str, connector: str, variable: str) -> str:
-    """Return a commented crmsync.yaml with one connection, its token in the named variable."""
-    return _filled(_PROJECT, {"NAME": name, "CONNECTOR": connector, "VARIABLE": variable})
+_COMMENT: Final = 30
+"""The column in which comments begin."""
 
 
-def mapping_text(connection: str, object_type: str) -> str:
-    """Return a commented first mapping that sends people's e-mail addresses to one object."""
-    return _filled(_MAPPING, {"NAME": connection, "OBJECT": object_type})
+def project_text(name: str, connector: str, auth: str, limit: str) -> str:
+    """Return a commented crmsync.yaml with one connection; `auth` and `limit` are YAML."""
+    words = {"NAME": name, "CONNECTOR": connector, "AUTH": auth, "LIMIT": limit}
+    return _filled(_PROJECT, words)
 
 
-def _filled(text: str, words: dict[str, str]) -> str:
+def mapping_text(
+    connection: str, object_type: str, match: tuple[str, str], fields: Mapping[str, str]
+) -> str:
+    """Return a commented first mapping of people.
+
+    `match`: the CRM's fields for our id and for the e-mail address. `fields`: theirs: ours, in
+    YAML, besides the e-mail address.
+    """
+    ours, email = match
+    made = f"a unique field of ours; `crmsync connect {connection}` sees to it"
+    keys = [
+        _noted(f"  {ours}: profile_id", made),
+        _noted(f"  {email}: email", "adopts a record that is there already"),
+    ]
+    sent = [f"  {theirs}: {value}" for theirs, value in {email: "email", **fields}.items()]
+    words = {
+        "NAME": connection,
+        "OBJECT": _noted(f"object: {object_type}", "the CRM's own name"),
+        "MATCH": "\n".join(keys),
+        "FIELDS": "\n".join(sent),
+    }
+    return _filled(_MAPPING, words)
+
+
+def _noted(line: str, comment: str) -> str:
+    return f"{line.ljust(_COMMENT)}# {comment}"
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text

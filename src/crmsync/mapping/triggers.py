@@ -5,7 +5,6 @@ All schedules are in UTC. A trigger knows no clock: the present time is a parame
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -60,14 +59,6 @@ def next_due(trigger: Trigger, now: datetime, linger: timedelta) -> datetime | N
     if trigger.kind is TriggerKind.REALTIME:
         return now + linger
     return next(iter(next_ticks(trigger, now, 1)), None)
-
-
-def earliest_due(
-    triggers: Collection[Trigger], now: datetime, linger: timedelta
-) -> datetime | None:
-    """Return the earliest `next_due` of several triggers; None where all wait for events."""
-    due = [moment for t in triggers if (moment := next_due(t, now, linger)) is not None]
-    return min(due, default=None)
 
 
 def next_ticks(trigger: Trigger, after: datetime, count: int) -> list[datetime]:

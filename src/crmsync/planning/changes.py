@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crmsync.model import Failure, Fields, FieldSchema, FieldType, Value
-from crmsync.planning.normalise import NORMALISERS, Normaliser, NotThatType
+from crmsync.planning.normalise import NORMALISERS, Normaliser, NotThatType, normaliser_of
 
 Change = tuple[Value, Value]
 """What the field is known to hold, what it should hold."""
@@ -37,7 +37,8 @@ def normalisers(names: Iterable[str], schema: Mapping[str, FieldSchema]) -> dict
     A field that the CRM did not describe is taken as text: the CRM has the last word on it.
     """
     return {
-        name: NORMALISERS[schema[name].type if name in schema else FieldType.TEXT] for name in names
+        name: normaliser_of(schema[name]) if name in schema else NORMALISERS[FieldType.TEXT]
+        for name in names
     }
 
 

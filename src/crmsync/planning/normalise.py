@@ -7,7 +7,7 @@
 | number | int, or float where there is a fraction | numbers, numeric text, booleans |
 | boolean | bool | bool, yes/no words, 0 and 1 |
 | date | `YYYY-MM-DD` (UTC) | ISO dates and times, epoch seconds or milliseconds |
-| datetime | `YYYY-MM-DDTHH:MM:SS.mmmZ` | the same |
+| datetime | `YYYY-MM-DDTHH:MM:SS.mmmZ`; `.000Z` where the CRM keeps seconds | the same |
 | multi_picklist | sorted list of distinct texts | list, or text with `;` between |
 
 Empty text, an empty list and None are all None: the field is empty.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
 
-from crmsync.model import FieldType, Value
+from crmsync.model import FieldSchema, FieldType, Value
 
 MILLISECONDS_FROM = 1e11
 """From here on a number is epoch milliseconds, below it epoch seconds (of the year 5138)."""
@@ -106,6 +106,10 @@ def _datetime(raw: Raw) -> Value:
     return _moment(raw).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def _whole_seconds(raw: Raw) -> Value:
+    return _moment(raw).replace(tzinfo=None, microsecond=0).isoformat(timespec="milliseconds") + "Z"
+
+
 def _moment(raw: Raw) -> datetime:
     try:
         if isinstance(raw, str):
@@ -129,6 +133,11 @@ def _choices(raw: Raw) -> Value:
     if not isinstance(items, list):
         raise NotThatType("expected a list of choices")
     return sorted({text for item in items if isinstance(text := _text(item), str)}) or None
+
+
+def normaliser_of(field: FieldSchema) -> Normaliser:
+    """Return what makes values of a field canonical, as finely as the CRM keeps them."""
+    return _whole_seconds if field.whole_seconds else NORMALISERS[field.type]
 
 
 NORMALISERS: Mapping[FieldType, Normaliser] = {

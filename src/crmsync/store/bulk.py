@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, literal
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    any_,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 
 from crmsync.store.tables import json_text
@@ -64,18 +77,25 @@ def update(connection: Connection, table: Table, rows: Sequence[Row], *, key: st
 def among(
     connection: Connection, column: Column[Any], values: Collection[Any]
 ) -> ColumnElement[bool]:
-    """Return the condition that a column holds one of many values."""
+    """Return the condition that a column holds one of many values.
+
+    They are one parameter, whatever their number: a placeholder each would be parsed each time.
+    """
     if connection.dialect.name == "sqlite":
-        return column.in_(list(values))
-    # One parameter, whatever their number: a placeholder each would be parsed each time.
-    return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+        found = func.json_each(json_text(list(values))).table_valued("value")
+        return column.in_(select(found.c.value))
+    # As text without a length: PostgreSQL would cut what is too long, and find somebody else's.
+    kind = Text() if isinstance(column.type, String) else column.type
+    return column == any_(literal(list(values), postgresql.ARRAY(kind)))
 
 
 def _tuples(
     connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Row]
 ) -> list[tuple[Any, ...]]:
     converters = [
-        column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+        None
+        if isinstance(column.type, LargeBinary)  # the driver takes bytes as they are
+        else column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
         for column in columns
     ]
     by_column = (

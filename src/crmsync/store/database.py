@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
     IntegrityError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import (
     Retrying,
     retry,
@@ -65,7 +66,7 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection.execution_options(crmsync_reads_only=True)
-        except DatabaseError as error:
+        except (DatabaseError, PoolTimeout) as error:
             raise _unavailable(error) from error
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -81,7 +82,7 @@ class Database:
         )
         try:
             return cast("T", attempts(self._once, work))
-        except DatabaseError as error:
+        except (DatabaseError, PoolTimeout) as error:
             raise _unavailable(error) from error
 
     def now(self, connection: Connection) -> datetime:
@@ -107,6 +108,7 @@ class Database:
             max_overflow=8,
             json_serializer=json_text,
             json_deserializer=orjson.loads,
+            hide_parameters=True,  # they hold people's data, and errors are printed
             connect_args={
                 "connect_timeout": 5,
                 "keepalives_idle": 15,
@@ -127,6 +129,7 @@ class Database:
             self.url,
             json_serializer=json_text,
             json_deserializer=orjson.loads,
+            hide_parameters=True,  # they hold people's data, and errors are printed
             connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
         )
         event.listen(engine, "connect", _set_up_sqlite)
@@ -194,8 +197,10 @@ def _is_passing(error: BaseException) -> bool:
     return "database is locked" in words or "connection failed" in words or "server closed" in words
 
 
-def _unavailable(error: DatabaseError) -> StoreUnavailable:
+def _unavailable(error: DatabaseError | PoolTimeout) -> StoreUnavailable:
     """Return what says that the database is in trouble; raise what was wrong with a statement."""
+    if isinstance(error, PoolTimeout):
+        return StoreUnavailable("the database cannot be used: all connections to it are taken")
     # SQLite reports a damaged file as a plain DatabaseError, its subclasses blame the statement.
     if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
         raise error

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from crmsync.model import CrmId, LinkId, ProfileId, Value
-from crmsync.store import bulk
+from crmsync.store import bulk, tables
 from crmsync.store.links import LinkState, snapshot_context
 from crmsync.store.tables import links
 from crmsync.store.vault import Vault
@@ -29,6 +29,37 @@ class KnownRecord:
     """`clean`, `dirty` or `leased`; `dead`, `conflict` or `suppressed` until a person acts."""
     snapshot: dict[str, Value]
     """By CRM field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One CRM record, and whose it is."""
+
+    connection: str
+    object_type: str
+    crm_id: CrmId
+    profile_id: ProfileId
+
+
+def holders(connection: Connection, name: str) -> list[Holder]:
+    """Return the records with a CRM id: `id`, `connection:id` or `connection:object:id`."""
+    head, _, tail = name.partition(":")
+    kind, _, rest = tail.partition(":")
+    syncs = tables.syncs.c
+    pairs = connection.execute(select(syncs.connection, syncs.object_type)).all()
+    # Each pair by itself: the index on CRM ids begins with connection and object.
+    wanted = [(*pair, name) for pair in pairs]
+    wanted += [(*pair, tail) for pair in pairs if pair[0] == head]
+    wanted += [(*pair, rest) for pair in pairs if tuple(pair) == (head, kind)]
+    found: list[Holder] = []
+    for one in wanted:
+        rows = connection.execute(
+            select(links.c.connection, links.c.object_type, links.c.crm_id, links.c.profile_id)
+            .where(links.c.connection == one[0], links.c.object_type == one[1])
+            .where(links.c.crm_id == one[2])
+        )
+        found += [Holder(*row) for row in rows]
+    return found
 
 
 def known_records(

@@ -18,19 +18,22 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import Connection, case, func, select, tuple_, update
+from sqlalchemy import Connection, case, func, literal, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from crmsync.errors import SealBroken
 from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
 from crmsync.store import bulk
-from crmsync.store.tables import links
+from crmsync.store.tables import Instant, links
 from crmsync.store.vault import Vault
 
 log = structlog.get_logger()
 
+_TRIGGERS = {str(trigger): trigger for trigger in RunTrigger}
 PRIORITY_LIVE = 0
 PRIORITY_BACKFILL = 9
+PRIORITIES = (PRIORITY_LIVE, PRIORITY_BACKFILL)
+"""The most urgent first."""
 
 
 class LinkState(StrEnum):
@@ -175,10 +178,11 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
     now: datetime,
     lease: timedelta,
     limit: int,
+    priorities: Sequence[int] = PRIORITIES,
 ) -> Lease:
     """Lease up to `limit` links that need attention, the most urgent first."""
     rows: list[Any] = []
-    for priority in (PRIORITY_LIVE, PRIORITY_BACKFILL):
+    for priority in priorities:
         # One range of the index each: what is not due yet is never walked through.
         rows += connection.execute(
             select(*CLAIMED)
@@ -205,7 +209,12 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
 def renew(connection: Connection, lease: Lease, until: datetime) -> int:
     """Move the end of what is left of a lease; return how many links are still held."""
     result = connection.execute(
-        update(links).where(links.c.lease_token == lease.token).values(wake_at=until)
+        update(links)
+        .where(
+            links.c.lease_token == lease.token,
+            bulk.among(connection, links.c.id, [claim.link_id for claim in lease.claims]),
+        )
+        .values(wake_at=until)
     )
     return result.rowcount
 
@@ -224,7 +233,12 @@ def record_create_intents(
     return found
 
 
-def next_wake(connection: Connection, name: str, object_types: Collection[str]) -> datetime | None:
+def next_wake(
+    connection: Connection,
+    name: str,
+    object_types: Collection[str],
+    priorities: Sequence[int] = PRIORITIES,
+) -> datetime | None:
     """Return when the next link of these object types needs attention."""
     return earliest(
         *(
@@ -234,10 +248,11 @@ def next_wake(connection: Connection, name: str, object_types: Collection[str]) 
                     links.c.connection == name,
                     links.c.object_type == object_type,
                     links.c.priority == priority,
+                    links.c.wake_at.is_not(None),  # or SQLite does not take the partial index
                 )
             ).scalar()
             for object_type in object_types
-            for priority in (PRIORITY_LIVE, PRIORITY_BACKFILL)
+            for priority in priorities
         )
     )
 
@@ -356,7 +371,7 @@ def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
         acked_version=row.acked_version,
         snapshot=snapshot,
         snapshot_sealed=row.snapshot_sealed,
-        trigger=RunTrigger(row.trigger),
+        trigger=_TRIGGERS[row.trigger],
         wake_at=row.wake_at,
         due_at=row.due_at,
         attempts=row.attempts,
@@ -379,4 +394,6 @@ def _open_snapshot(vault: Vault, row: Any) -> tuple[dict[str, Value], bool]:
 
 
 def _unless_leased(moment: datetime) -> ColumnElement[Any]:
-    return case((links.c.lease_token.is_not(None), links.c.wake_at), else_=moment)
+    # Of a bare value SQLAlchemy would make a text without a time zone on SQLite.
+    then = literal(moment, Instant())
+    return case((links.c.lease_token.is_not(None), links.c.wake_at), else_=then)

@@ -20,6 +20,7 @@ from crmsync.model import (
 from crmsync.store import bulk
 from crmsync.store.tables import events, identifiers, profiles, trait_names
 
+_KINDS = {str(kind): kind for kind in ProfileKind}
 COLUMNS = tuple(
     profiles.c[name]
     for name in (
@@ -217,7 +218,7 @@ def page(
 def _profile(row: Any) -> Profile:
     return Profile(
         id=row.id,
-        kind=ProfileKind(row.kind),
+        kind=_KINDS[row.kind],
         version=row.version,
         user_id=row.user_id,
         email=row.email,

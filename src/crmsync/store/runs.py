@@ -161,6 +161,12 @@ def list_runs(connection: Connection, limit: int, sync: str | None = None) -> li
     return [Run(*row) for row in connection.execute(query.limit(limit))]
 
 
+def exists(connection: Connection, run_id: RunId) -> bool:
+    """Return whether there is such a run."""
+    found = connection.execute(select(runs.c.id).where(runs.c.id == run_id)).scalar()
+    return found is not None
+
+
 def get_run(connection: Connection, run_id: RunId) -> Run:
     """Return one run; `NoResultFound` for an id that never was."""
     query = select(*(runs.c[name] for name in Run.__slots__)).where(runs.c.id == run_id)

@@ -97,8 +97,7 @@ def settle(  # noqa: PLR0913 - one commit; each is a part of it
         sync_log,
         [_entry(vault, s, now) for s in done if s.outcome is not Outcome.SKIPPED and s.was_sent],
     )
-    _count(connection, done, calls, now)
-    return Settled(Counter(map(_column, done)), len(late))
+    return Settled(_count(connection, done, calls, now), len(late))
 
 
 def give_back(connection: Connection, lease: Lease, verify_abandoned_at: datetime) -> None:
@@ -270,13 +269,18 @@ def _entry(vault: Vault, s: Settlement, now: datetime) -> dict[str, Any]:
 
 def _count(
     connection: Connection, settlements: Sequence[Settlement], calls: int, now: datetime
-) -> None:
-    by_run: dict[RunId, Counter[str]] = {}
+) -> Counter[str]:
+    """Add to the runs what the settlements came to; return it for all of them together."""
+    by_run: dict[RunId, list[str]] = {}
     for s in settlements:
-        by_run.setdefault(s.run_id, Counter())[_column(s)] += 1
-    for run_id, counts in by_run.items():
+        by_run.setdefault(s.run_id, []).append(_column(s))
+    total: Counter[str] = Counter()
+    for run_id, columns in by_run.items():
+        counts = Counter(columns)
+        total += counts
         runs.add(connection, run_id, counts, calls=calls, now=now)
         calls = 0  # a batch may serve several runs; its calls are counted once
+    return total
 
 
 def _column(s: Settlement) -> str:

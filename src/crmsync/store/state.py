@@ -93,7 +93,7 @@ def resume(connection: Connection, name: str) -> None:
     connection.execute(
         update(connections)
         .where(connections.c.name == name)
-        .values(paused_until=None, cause=None, message=None)
+        .values(paused_until=None, cause=None, message=None, backfill_from=None)
     )
 
 
@@ -103,6 +103,24 @@ def find_pause(connection: Connection, name: str, now: datetime) -> Pause | None
         select(connections).where(connections.c.name == name, connections.c.paused_until > now)
     ).first()
     return Pause(name, row.paused_until, row.cause or "", row.message or "") if row else None
+
+
+def hold_backfill(connection: Connection, name: str, until: datetime) -> None:
+    """Keep the workers from a connection's backfill until a moment."""
+    _ensure_connection(connection, name)
+    connection.execute(
+        update(connections).where(connections.c.name == name).values(backfill_from=until)
+    )
+
+
+def backfill_hold(connection: Connection, name: str, now: datetime) -> datetime | None:
+    """Return until when a connection's backfill waits, if it does."""
+    until: datetime | None = connection.execute(
+        select(connections.c.backfill_from).where(
+            connections.c.name == name, connections.c.backfill_from > now
+        )
+    ).scalar()
+    return until
 
 
 def find_throttle(connection: Connection, name: str) -> dict[str, object]:

@@ -61,7 +61,8 @@ class Instant(TypeDecorator[datetime]):
 def _as_text(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(sep=" ", timespec="microseconds")
 
 
 def _from_text(text: str | None) -> datetime | None:
@@ -214,9 +215,28 @@ connections = Table(
     Column("paused_until", Instant),
     Column("cause", Text),
     Column("message", Text),
+    # Until when a backfill waits, which has used up its share of a limit.
+    Column("backfill_from", Instant),
     # How often in a row the connection could not be reached.
     Column("misses", Integer, nullable=False, server_default=text("0")),
     Column("throttle", document()),
+)
+
+# What a connection was granted. Also holds tokens that were given to `crmsync connect`.
+oauth_tokens = Table(
+    "oauth_tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    # Grows by one with each change of the tokens.
+    Column("version", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),  # oauth_tokens:<connection>:tokens
+    Column("granted_at", Instant),
+    # Set where the CRM does not renew this version.
+    Column("refusal_sealed", LargeBinary),  # oauth_tokens:<connection>:refusal
+    Column("refused_at", Instant),
+    # Who renews: its lease.
+    Column("lease_token", String(32)),
+    Column("lease_until", Instant),
 )
 
 object_schemas = Table(

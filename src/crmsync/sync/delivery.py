@@ -7,12 +7,21 @@ No exception leaves `deliver`: the whole call's fate becomes the result of each 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from crmsync.connectors.base import Connector
-from crmsync.errors import BatchRejected, ConnectionHalted, OutcomeUnknown, RetryLater, Unavailable
+from crmsync.errors import (
+    BackgroundSpent,
+    BatchRejected,
+    ConfigError,
+    ConnectionHalted,
+    OutcomeUnknown,
+    RateLimited,
+    RetryLater,
+    Unavailable,
+)
 from crmsync.model import Batch, Failure, Outcome, Result
 from crmsync.planning.batches import halves
 
@@ -21,6 +30,12 @@ HALT_SECONDS = 900.0
 
 UNREACHABLE = "unreachable"
 """The cause of a rest because nobody answers."""
+MISFIT = "mapping"
+"""The cause of a rest that is the mapping's own, not the connection's."""
+BACKFILL = "backfill"
+"""The cause of a rest that is the backfill's alone: its share of a limit is used up."""
+RATE_BUDGET = "RATE_BUDGET"
+"""The code of what was not sent, to keep within a limit."""
 
 log = structlog.get_logger()
 
@@ -57,10 +72,14 @@ def deliver(  # noqa: PLR0911 - one way out for each fate of a call
     except OutcomeUnknown as lost:
         return Delivered(batch, _all(batch, Outcome.UNKNOWN, _lost(lost.user_message)), 1)
     except RetryLater as later:
-        return Delivered(batch, _all(batch, Outcome.RETRY, _later(later)), 1, rest_of(later))
+        calls = int(later.was_sent)
+        return Delivered(batch, _all(batch, Outcome.RETRY, _later(later)), calls, rest_of(later))
     except ConnectionHalted as halt:
         rest = Rest(HALT_SECONDS, halt.cause, halt.user_message)
         return Delivered(batch, _all(batch, Outcome.RETRY, _halted(halt)), 1, rest)
+    except ConfigError as mistake:
+        rest = Rest(HALT_SECONDS, MISFIT, mistake.user_message)
+        return Delivered(batch, _all(batch, Outcome.RETRY, _misfit(mistake)), 0, rest)
     except Exception as fault:  # noqa: BLE001 - a bug in a connector must not lose what it may have sent
         # Without the trace: the frames of a connector hold records.
         kind = type(fault).__name__
@@ -77,11 +96,32 @@ LEASE_ENDING = Failure(
 
 def rest_of(later: RetryLater) -> Rest:
     """Return the rest that a call which may pass later asks for."""
-    cause = UNREACHABLE if isinstance(later, Unavailable) else "busy"
+    match later:
+        case Unavailable():
+            cause = UNREACHABLE
+        case BackgroundSpent():
+            cause = BACKFILL
+        case _:
+            cause = "busy"
     return Rest(later.retry_after_seconds, cause, later.user_message)
 
 
 def _bisect(
+    connector: Connector, batch: Batch, refusal: BatchRejected, may_start: Callable[[], bool]
+) -> Delivered:
+    """Deliver in halves what was refused: all of a batch, or what the refusal leaves unsettled."""
+    settled = refusal.settled
+    refused = [op for place, op in enumerate(batch.operations) if place not in settled]
+    if not refused:
+        return Delivered(batch, [settled[place] for place in range(len(batch.operations))], 1)
+    part = _halve(connector, replace(batch, operations=refused), refusal, may_start)
+    later = iter(part.results)
+    places = range(len(batch.operations))
+    results = [settled[place] if place in settled else next(later) for place in places]
+    return Delivered(batch, results, part.calls, part.rest)
+
+
+def _halve(
     connector: Connector, batch: Batch, refusal: BatchRejected, may_start: Callable[[], bool]
 ) -> Delivered:
     if len(batch.operations) == 1:
@@ -115,10 +155,19 @@ def _lost(message: str) -> Failure:
 
 
 def _later(later: RetryLater) -> Failure:
+    is_ours = isinstance(later, RateLimited) and not later.was_sent
     return Failure(
-        code=type(later).__name__.upper(),
+        code=RATE_BUDGET if is_ours else type(later).__name__.upper(),
         message=later.user_message,
         hint="nothing to do: the connection rests and goes on by itself",
+    )
+
+
+def _misfit(mistake: ConfigError) -> Failure:
+    return Failure(
+        code="MISFIT",
+        message=mistake.user_message,
+        hint="correct the file that it names; the sync rests until then",
     )
 
 

@@ -13,16 +13,23 @@ from crmsync.errors import ConfigError
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.store import links, state
 from crmsync.sync.context import Works
-from crmsync.sync.delivery import HALT_SECONDS, Rest
+from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, Rest
 from crmsync.sync.marking import is_superseded
-from crmsync.sync.push import MISFIT, leave_alone, push
+from crmsync.sync.push import leave_alone, push
 
 SLICE_SECONDS = 30.0
 """After so long a drain stops and asks to be called again: every connection gets its turn."""
 
 
-def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False) -> bool:
+def drain(
+    works: Works,
+    name: str,
+    stopping: Callable[[], bool] = lambda: False,
+    moved: Callable[[], None] = lambda: None,
+) -> bool:
     """Push what is due of a connection for about 30 s; return whether more is due already.
+
+    `moved` is called whenever results have been settled.
 
     Its syncs share the time, so that the backlog of one does not keep the others waiting.
     """
@@ -38,8 +45,9 @@ def drain(works: Works, name: str, stopping: Callable[[], bool] = lambda: False)
         tally = push(
             sync,
             go_on=lambda: time.monotonic() < stop_at and not stopping(),  # noqa: B023 - used at once
+            progress=lambda _: moved(),
         )
-        if stopping() or (tally.rest is not None and tally.rest.cause != MISFIT):
+        if stopping() or (tally.rest is not None and tally.rest.cause not in {MISFIT, BACKFILL}):
             break
     return not stopping() and next_wake_seconds(works, name) == 0.0
 
@@ -57,6 +65,7 @@ def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
     with database.read() as connection:
         now = database.now(connection)
         rest = state.find_pause(connection, name, now)
+        held_until = state.backfill_hold(connection, name, now)
         known = state.list_syncs(connection)
         for mapping in works.configuration.mappings:
             kept = known.get(mapping.sync)
@@ -64,7 +73,15 @@ def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
                 continue
             if kept and is_superseded(works, mapping, kept):
                 continue
-            wake_at = links.next_wake(connection, name, [mapping.object_type])
+            wake_at = links.earliest(
+                links.next_wake(connection, name, [mapping.object_type], [links.PRIORITY_LIVE]),
+                links.latest(
+                    links.next_wake(
+                        connection, name, [mapping.object_type], [links.PRIORITY_BACKFILL]
+                    ),
+                    held_until,
+                ),
+            )
             if wake_at is not None:
                 rests = [rest.until if rest else None, kept.rests_until if kept else None]
                 first = max([wake_at, *(until for until in rests if until is not None)])

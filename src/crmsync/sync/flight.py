@@ -1,22 +1,25 @@
-"""Batches in the air: the thread that owns the database boards and settles, a pool speaks HTTP.
+"""Batches in the air: a pool speaks HTTP, one thread commits, and the caller's boards and lands.
 
 Several calls are under way at once while the next slice is claimed and rendered. Results are
-settled in commits of some hundreds. A slice whose calls take long has its lease renewed; a request
-that would not end within the lease is not begun.
+settled in commits of some hundreds, one commit at a time. A slice whose calls take long has its
+lease renewed; a request that would not end within the lease is not begun.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Connection
 
+from crmsync.connectors.throttle import in_background
 from crmsync.model import Batch, Profile, ProfileId, RunId, RunTrigger
 from crmsync.store import links, runs, settlements
 from crmsync.store.links import Claim, Lease
@@ -51,7 +54,12 @@ def ignore(_: Tally) -> None:
     """Show no progress."""
 
 
-@dataclass(slots=True)
+def is_backfill(claims: Iterable[Claim]) -> bool:
+    """Whether all of it can wait for real-time work."""
+    return all(claim.trigger is RunTrigger.BACKFILL for claim in claims)
+
+
+@dataclass(slots=True, eq=False)
 class Slice:
     """What one claim leased, with all that is needed to render it."""
 
@@ -84,6 +92,16 @@ class Slice:
         return self.run_ids[self.window(claim)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """Results of calls, on their way into one commit."""
+
+    slices: Sequence[Slice]
+    """Whose link each settlement is, one entry per settlement."""
+    by_lease: Mapping[str, tuple[Lease, Sequence[Settlement]]]
+    calls: int
+
+
 @dataclass(slots=True)
 class _Aboard:
     slice_: Slice
@@ -103,18 +121,35 @@ class Flight:
         self._air: dict[Future[Delivered], _Aboard] = {}
         self._landed: list[tuple[Slice, Settlement]] = []
         self._landed_calls = 0
+        self._held: list[Slice] = []
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="settle")
+        self._committing: tuple[_Landed, Future[list[Settled]]] | None = None
 
     def __enter__(self) -> Self:
         """Give the flight."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Land and settle everything: nothing that was sent is left without a record."""
+        """Land and settle everything: nothing that was sent is left without a record.
+
+        A commit that has failed is no reason not to try those after it.
+        """
+        with ExitStack() as steps:
+            steps.callback(self._committer.shutdown)
+            steps.callback(self._pool.shutdown)
+            steps.callback(self._finish_commit)
+            steps.callback(self._settle)
+            steps.callback(self._land, until=0)
+            self._finish_commit()  # then what was called for, the last first, whatever fails
+
+    @contextmanager
+    def holding(self, slice_: Slice) -> Iterator[None]:
+        """Keep a slice's lease from ending while it is made ready."""
+        self._held.append(slice_)
         try:
-            self._land(until=0)
-            self._settle()
+            yield
         finally:
-            self._pool.shutdown()
+            self._held.remove(slice_)
 
     def board(
         self,
@@ -125,26 +160,30 @@ class Flight:
         """Take on a slice; return when the pool is about to run out of calls to make."""
         self._landed += [(slice_, settled) for settled in idle]
         longest = self._sync.timing.longest_call_seconds
-        self.keep(slice_)
+        self.keep()
         for batch, drafts in todo:
             future = self._pool.submit(
-                deliver,
-                self._sync.connector,
+                self._deliver,
                 batch,
                 lambda: time.monotonic() + longest <= slice_.ends_at,
+                backfill=is_backfill(d.claim for d in drafts),
             )
             self._air[future] = _Aboard(slice_, drafts)
         self._land(until=self._sync.calls_in_flight)
 
+    def _deliver(self, batch: Batch, may_start: Callable[[], bool], *, backfill: bool) -> Delivered:
+        with in_background(when=backfill):
+            return deliver(self._sync.connector, batch, may_start)
+
     def _land(self, until: int) -> None:
-        """Wait until no more than so many batches are in the air."""
+        """Wait until no more than so many batches are in the air; settle what has come together."""
         patience = self._sync.timing.lease_seconds / 8
+        self._settle_enough()
         while len(self._air) > until:
             done, _ = wait(self._air, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
                 self._take(self._air.pop(future), future.result())
-            if len(self._landed) >= SETTLE_AT:
-                self._settle()
+            self._settle_enough()
             self.keep()
 
     def _take(self, aboard: _Aboard, delivered: Delivered) -> None:
@@ -153,6 +192,7 @@ class Flight:
         if rest is not None:
             self._tally.rest = rest
         wait_for = timedelta(seconds=rest.seconds if rest else 0.0)
+        chance = random.random()  # noqa: S311 - not a secret
         self._landed_calls += delivered.calls
         self._landed += [
             (
@@ -165,60 +205,56 @@ class Flight:
                     self._sync.timing,
                     retry_after=wait_for,
                     can_adopt=self._can_adopt,
+                    chance=chance,
                 ),
             )
             for d, result in zip(aboard.drafts, delivered.results, strict=True)
         ]
 
+    def _settle_enough(self) -> None:
+        if len(self._landed) >= SETTLE_AT:
+            self._settle()
+
     def _settle(self) -> None:
-        """Commit what has landed, fenced by each slice's lease."""
-        landed, self._landed = self._landed, []
-        calls, self._landed_calls = self._landed_calls, 0
-        if not landed:
+        """Begin to commit what has landed; the commit before it is over by then."""
+        self._finish_commit()
+        if not self._landed:
             return
-        by_slice: dict[str, tuple[Lease, list[Settlement]]] = {}
-        for slice_, settled in landed:
-            by_slice.setdefault(slice_.lease.token, (slice_.lease, []))[1].append(settled)
-        database, vault = self._sync.store.database, self._sync.store.vault
-        settle_time = timedelta(seconds=self._sync.timing.settle_seconds)
+        by_lease: dict[str, tuple[Lease, list[Settlement]]] = {}
+        for slice_, settled in self._landed:
+            by_lease.setdefault(slice_.lease.token, (slice_.lease, []))[1].append(settled)
+        landed = _Landed([slice_ for slice_, _ in self._landed], by_lease, self._landed_calls)
+        self._landed, self._landed_calls = [], 0
+        self._committing = landed, self._committer.submit(_commit, self._sync, landed)
 
-        def work(connection: Connection) -> list[Settled]:
-            now = database.now(connection)
-            first = next(iter(by_slice))
-            return [
-                settlements.settle(
-                    connection,
-                    vault,
-                    lease,
-                    group,
-                    now=now,
-                    verify_late_at=now + settle_time,
-                    calls=calls if token == first else 0,
-                )
-                for token, (lease, group) in by_slice.items()
-            ]
-
-        done_by_slice = database.transact(work)
-        for slice_, _ in landed:
-            slice_.unsettled -= 1
-        for done in done_by_slice:
+    def _finish_commit(self) -> None:
+        """Wait for the commit that is under way, if any, and count what it came to."""
+        if self._committing is None:
+            return
+        (landed, future), self._committing = self._committing, None
+        for done in future.result():
             self._tally.counts += done.counts
             self._tally.fenced += done.fenced
-        self._tally.calls += calls
+        for slice_ in landed.slices:
+            slice_.unsettled -= 1
+        self._tally.calls += landed.calls
         self._progress(self._tally)
 
-    def keep(self, slice_: Slice | None = None) -> None:
-        """Renew the leases that are near their end: of what is in the air, and of this slice."""
+    def keep(self) -> None:
+        """Renew the leases near their end: of what is made ready, in the air or not settled."""
         soon = time.monotonic() + self._sync.timing.renew_below_seconds
-        held = {id(aboard.slice_): aboard.slice_ for aboard in self._air.values()}
-        if slice_ is not None:
-            held[id(slice_)] = slice_
-        for one in held.values():
+        ours = [
+            *self._held,
+            *(aboard.slice_ for aboard in self._air.values()),
+            *(landed for landed, _ in self._landed),
+        ]
+        for one in {id(slice_): slice_ for slice_ in ours}.values():
             if one.ends_at < soon:
                 self._renew(one)
 
     def _renew(self, slice_: Slice) -> None:
         """Renew a lease as long as all that is left of it is ours; else let it end."""
+        self._finish_commit()  # it changes how much is left
         database, lease_seconds = self._sync.store.database, self._sync.timing.lease_seconds
         began = time.monotonic()
         held = database.transact(
@@ -230,3 +266,27 @@ class Flight:
         )
         if held >= slice_.unsettled:
             slice_.ends_at = began + lease_seconds
+
+
+def _commit(sync: Sync, landed: _Landed) -> list[Settled]:
+    """Settle what has landed in one transaction, fenced by each slice's lease."""
+    database, vault = sync.store.database, sync.store.vault
+    settle_time = timedelta(seconds=sync.timing.settle_seconds)
+
+    def work(connection: Connection) -> list[Settled]:
+        now = database.now(connection)
+        first = next(iter(landed.by_lease))
+        return [
+            settlements.settle(
+                connection,
+                vault,
+                lease,
+                group,
+                now=now,
+                verify_late_at=now + settle_time,
+                calls=landed.calls if token == first else 0,
+            )
+            for token, (lease, group) in landed.by_lease.items()
+        ]
+
+    return database.transact(work)

@@ -15,13 +15,12 @@ includes reading the record after the settle time.
 
 from __future__ import annotations
 
-import random
 from datetime import datetime, timedelta
 
 from crmsync.model import Action, Failure, Outcome, Result, Timing, Value
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
-from crmsync.sync.delivery import LEASE_ENDING
+from crmsync.sync.delivery import LEASE_ENDING, RATE_BUDGET
 from crmsync.sync.records import Draft
 
 BACKOFF_FIRST_SECONDS = 1.0
@@ -30,14 +29,19 @@ ATTEMPTS_BEFORE_SETTING_ASIDE = 12
 """Uncertain attempts in a row; with the backoff, about half an hour."""
 ATTEMPTS_OF_A_BUSY_RECORD = 6
 """A record that is locked or limited by itself is waited for longer each time, up to a minute."""
+NOT_SENT = {LEASE_ENDING.code, RATE_BUDGET}
+"""The codes of what never left: nothing to tell in the log."""
 ADOPTION_ATTEMPTS = 3
 ADOPTION_WAIT = timedelta(seconds=1)
 
 
-def backoff(attempts: int) -> timedelta:
-    """Return how long to wait after so many uncertain attempts: doubling, with jitter."""
+def backoff(attempts: int, chance: float) -> timedelta:
+    """Return how long to wait after so many uncertain attempts: doubling, with jitter.
+
+    `chance`, from 0 to 1, is one for all records of a call: they go together the next time too.
+    """
     longest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** (attempts - 1))
-    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - not a secret
+    return timedelta(seconds=longest * (1 + chance) / 2)
 
 
 def unchanged(d: Draft, now: datetime, timing: Timing) -> Settlement:
@@ -65,8 +69,9 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
     *,
     retry_after: timedelta,
     can_adopt: bool,
+    chance: float,
 ) -> Settlement:
-    """Settle a link whose operation was sent, or was about to be."""
+    """Settle a link whose operation was sent, or was about to be; `chance`: see `backoff`."""
     match result.outcome:
         case Outcome.SUCCEEDED | Outcome.SKIPPED:
             return Settlement(
@@ -83,11 +88,11 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
         case Outcome.RETRY:
             if retry_after or result.failure is LEASE_ENDING:
                 return _again(d, result, action, now, now + retry_after, timing)
-            due = now + backoff(d.claim.attempts + 1)
+            due = now + backoff(d.claim.attempts + 1, chance)
             charged = int(d.claim.attempts < ATTEMPTS_OF_A_BUSY_RECORD)
             return _again(d, result, action, now, due, timing, charged=charged)
         case Outcome.UNKNOWN:
-            return _uncertain(d, result, action, now, timing)
+            return _uncertain(d, result, action, now, timing, chance)
         case Outcome.REJECTED:
             if result.existing_id and can_adopt and d.claim.attempts < ADOPTION_ATTEMPTS:
                 due = now + ADOPTION_WAIT
@@ -106,7 +111,7 @@ def settling(d: Draft, now: datetime, timing: Timing) -> Settlement:
         Outcome.SKIPPED,
         error_class=None,
         attempts=d.claim.attempts,
-        due_at=intent + timedelta(seconds=timing.settle_seconds),
+        due_at=intent + timedelta(seconds=timing.landed_seconds),
         create_intent_at=intent,
     )
 
@@ -150,7 +155,7 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
         error_class="retry",
         attempts=d.claim.attempts + charged,
         due_at=due,
-        was_sent=result.failure is not LEASE_ENDING,
+        was_sent=result.failure is None or result.failure.code not in NOT_SENT,
         # Surely not applied: nothing of this attempt can land; an earlier one still may. A record
         # that was to be verified is read again together with the next attempt.
         verify_at=due if d.claim.verify else _verify_after(d.claim, now, timing),
@@ -158,8 +163,8 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
     )
 
 
-def _uncertain(
-    d: Draft, result: Result, action: Action, now: datetime, timing: Timing
+def _uncertain(  # noqa: PLR0913, PLR0917 - see settlement
+    d: Draft, result: Result, action: Action, now: datetime, timing: Timing, chance: float
 ) -> Settlement:
     attempts = d.claim.attempts + 1
     settled = now + timedelta(seconds=timing.settle_seconds)
@@ -175,7 +180,9 @@ def _uncertain(
         error_class="unknown",
         attempts=attempts,
         state=LinkState.DEAD if spent else LinkState.ACTIVE,
-        due_at=settled if unkeyed else now + backoff(attempts),
+        due_at=now + timedelta(seconds=timing.landed_seconds)
+        if unkeyed
+        else now + backoff(attempts, chance),
         verify_at=settled,
         create_intent_at=now if unkeyed else None,
     )

@@ -9,32 +9,37 @@ The rules it keeps are in docs/reliability.md; what a result leads to is in `out
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 import structlog
 from sqlalchemy import Connection
 
+from crmsync.connectors.throttle import in_background
 from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
 from crmsync.mapping.compiled import SyncMapping
-from crmsync.model import Action, LinkId, ObjectSchema, Operation, RunId
+from crmsync.model import Action, Batch, LinkId, ObjectSchema, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
 from crmsync.store.settlements import Settlement
 from crmsync.store.state import SyncState
 from crmsync.sync import outcomes
 from crmsync.sync.context import Store, Sync
-from crmsync.sync.delivery import HALT_SECONDS, UNREACHABLE, Rest, rest_of
-from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore
+from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, UNREACHABLE, Rest, rest_of
+from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore, is_backfill
 from crmsync.sync.records import Draft, Target, draft, leave_to_owners, look, operation
 
 SLICE = 1_000
-"""Links leased at once: a handful of full batches for every CRM."""
+"""Links leased at once, at most."""
+CALLS_BETWEEN = 100
+"""Write calls of a backfill, after which what is due at once is let through: where a call takes one
+record, a slice may take minutes."""
 SCHEMA_AGE = timedelta(hours=24)
 LONGEST_REST_SECONDS = 60.0
 """Of a connection that cannot be reached; what the CRM itself asks for may be longer."""
-MISFIT = "mapping"
-"""The cause of a rest that is the mapping's own, not the connection's."""
 
 log = structlog.get_logger()
 
@@ -58,7 +63,7 @@ def push(
                 slice_ = _claim(sync, run)
                 if not slice_.claims:
                     break
-                _fly(sync, target, slice_, flight)
+                _fly(sync, target, slice_, flight, run)
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
         tally.rest = _rest(trouble)
     if tally.rest is None and tally.calls:
@@ -68,7 +73,7 @@ def push(
     return tally
 
 
-def _claim(sync: Sync, run: RunId | None) -> Slice:
+def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIORITIES) -> Slice:
     """Lease what is due, with the profiles as they are now and the runs it belongs to."""
     database, vault = sync.store.database, sync.store.vault
     mapping = sync.mapping
@@ -76,6 +81,7 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
 
     def work(connection: Connection) -> Slice:
         now = database.now(connection)
+        held = state.backfill_hold(connection, mapping.connection, now)
         lease = links.claim(
             connection,
             vault,
@@ -84,6 +90,7 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
             now=now,
             lease=timedelta(seconds=sync.timing.lease_seconds),
             limit=SLICE,
+            priorities=[links.PRIORITY_LIVE] if held else priorities,
         )
         people = profiles.load(connection, {claim.profile_id for claim in lease.claims})
         firms = {p.company_id for p in people.values() if p.company_id}
@@ -104,40 +111,76 @@ def _claim(sync: Sync, run: RunId | None) -> Slice:
     return database.transact(work)
 
 
-def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight) -> None:
+def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId | None) -> None:
     """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
     drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of)
-    try:
-        look(target, drafts, lambda: flight.keep(slice_))
-    except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
-        _give_back(sync, slice_)
-        raise
-    _leave_to_owners(sync, drafts)
-    now = slice_.now()
+    is_patient = is_backfill(slice_.claims)
+    with flight.holding(slice_):
+        now = slice_.now()  # before looking: what has landed by then is seen
+        try:
+            with in_background(when=is_patient):
+                look(target, drafts, flight.keep)
+        except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
+            _give_back(sync, slice_)
+            raise
+        _leave_to_owners(sync, drafts)
+        idle, todo = _sorted_out(sync, target, drafts, now)
+        flight.board(slice_, idle, [])
+        groups = batches(
+            target.mapping.object_type,
+            _side_by_side(target, todo),
+            target.connector.capabilities.records_per_call,
+            target.upsert_key,
+        )
+        while some := list(islice(groups, CALLS_BETWEEN)):
+            flight.board(slice_, [], _with_intents(sync, slice_, some, todo))
+            if is_patient:
+                _let_through(sync, target, flight, run)
+
+
+def _let_through(sync: Sync, target: Target, flight: Flight, run: RunId | None) -> None:
+    """Send what became due at once in the midst of a backfill."""
+    urgent = _claim(sync, run, [links.PRIORITY_LIVE])
+    if urgent.claims:
+        # It has been given back; what keeps it from being read, the next claim meets again.
+        with suppress(RetryLater, ConnectionHalted, BatchRejected, ConfigError):
+            _fly(sync, target, urgent, flight, run)
+
+
+def _sorted_out(
+    sync: Sync, target: Target, drafts: Sequence[Draft], looked_at: datetime
+) -> tuple[list[Settlement], dict[LinkId, tuple[Operation, Draft]]]:
+    """Return what is settled without a call, and what is to be sent, by link."""
     idle: list[Settlement] = []
-    todo: list[Operation] = []
-    waiting: dict[LinkId, Draft] = {}
+    todo: dict[LinkId, tuple[Operation, Draft]] = {}
     for d in drafts:
         planned = None if d.failure else operation(target, d)
         if planned is None:
-            idle.append(outcomes.unchanged(d, now, sync.timing))
-        elif planned.action is Action.CREATE and _may_still_land(sync, d, now):
-            idle.append(outcomes.settling(d, now, sync.timing))
+            idle.append(outcomes.unchanged(d, looked_at, sync.timing))
+        elif planned.action is Action.CREATE and _may_still_land(sync, d, looked_at):
+            idle.append(outcomes.settling(d, looked_at, sync.timing))
         else:
-            todo.append(planned)
-            waiting[planned.link_id] = d
-    todo = _record_intents(sync, slice_, todo)
-    groups = batches(
-        target.mapping.object_type,
-        todo,
-        target.connector.capabilities.records_per_call,
-        target.upsert_key,
-    )
-    flight.board(
-        slice_,
-        idle,
-        [(batch, [waiting[sent.link_id] for sent in batch.operations]) for batch in groups],
-    )
+            todo[planned.link_id] = planned, d
+    return idle, todo
+
+
+def _side_by_side(
+    target: Target, todo: Mapping[LinkId, tuple[Operation, Draft]]
+) -> list[Operation]:
+    """Put records next to each other that the CRM locks one and the same record for.
+
+    What can wait stays behind what cannot: a call that holds both is not made in the background.
+    """
+    name = target.connector.capabilities.together.get(target.mapping.object_type)
+    if name is None:
+        return [planned for planned, _ in todo.values()]
+
+    def place(entry: tuple[Operation, Draft]) -> tuple[bool, str]:
+        _, d = entry
+        locked = str(d.desired.get(name) or d.known.get(name) or "")
+        return is_backfill([d.claim]), locked
+
+    return [planned for planned, _ in sorted(todo.values(), key=place)]
 
 
 def _leave_to_owners(sync: Sync, drafts: Sequence[Draft]) -> None:
@@ -150,27 +193,47 @@ def _leave_to_owners(sync: Sync, drafts: Sequence[Draft]) -> None:
         leave_to_owners(drafts, owners)
 
 
-def _record_intents(sync: Sync, slice_: Slice, todo: Sequence[Operation]) -> list[Operation]:
+def _with_intents(
+    sync: Sync,
+    slice_: Slice,
+    groups: Sequence[Batch],
+    todo: Mapping[LinkId, tuple[Operation, Draft]],
+) -> list[tuple[Batch, list[Draft]]]:
     """Say of every create, before it is sent, that it may land from now on.
 
-    Return what may be sent: a create whose lease is lost is its new owner's.
+    Return what may be sent, with its drafts: a create whose lease is lost is its new owner's.
     """
-    creates = {planned.link_id for planned in todo if planned.action is Action.CREATE}
-    if not creates:
-        return list(todo)
+    creates = {
+        planned.link_id
+        for batch in groups
+        if batch.action is Action.CREATE
+        for planned in batch.operations
+    }
+    lost = creates - _record_intents(sync, slice_, creates) if creates else set()
+    held = (
+        replace(batch, operations=[op for op in batch.operations if op.link_id not in lost])
+        for batch in groups
+    )
+    return [
+        (batch, [todo[op.link_id][1] for op in batch.operations])
+        for batch in held
+        if batch.operations
+    ]
+
+
+def _record_intents(sync: Sync, slice_: Slice, creates: Collection[LinkId]) -> set[LinkId]:
     database = sync.store.database
-    held = database.transact(
+    return database.transact(
         lambda connection: links.record_create_intents(
             connection, slice_.lease, creates, database.now(connection)
         )
     )
-    return [planned for planned in todo if planned.link_id not in creates - held]
 
 
 def _may_still_land(sync: Sync, d: Draft, now: datetime) -> bool:
     """Whether an earlier create of an unknown outcome may still appear in the CRM."""
     intent = d.claim.last_intent_at
-    return intent is not None and now < intent + timedelta(seconds=sync.timing.settle_seconds)
+    return intent is not None and now < intent + timedelta(seconds=sync.timing.landed_seconds)
 
 
 def _give_back(sync: Sync, slice_: Slice) -> None:
@@ -232,6 +295,8 @@ def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
                 until,
                 rest.message,
             )
+        elif rest.cause == BACKFILL:
+            state.hold_backfill(connection, mapping.connection, until)
         else:
             state.pause(connection, mapping.connection, until, rest.cause, rest.message)
 

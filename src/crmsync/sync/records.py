@@ -8,6 +8,8 @@ Reads profiles' facts and the CRM; writes nothing.
 
 from __future__ import annotations
 
+import random
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +35,9 @@ from crmsync.planning.changes import Change, desired_record, difference, normali
 from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
 from crmsync.store.settlements import record_taken
+
+TRIED_ALONE = 16
+"""Records read one by one before a mapping is said not to fit: a CRM's answers to all are alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,46 +209,58 @@ def _read(
     key_of: Callable[[Draft], Key],
     between_reads: Callable[[], None],
 ) -> Iterator[tuple[Draft, Record]]:
-    """Yield the drafts whose record was found."""
-    size = target.connector.capabilities.records_per_read
-    for start in range(0, len(drafts), size):
-        part = drafts[start : start + size]
-        between_reads()
-        for d, record in zip(part, _read_part(target, part, key_of), strict=True):
-            if record is not None:
-                yield d, record
+    """Yield the drafts whose record was found.
 
-
-def _read_part(
-    target: Target, part: Sequence[Draft], key_of: Callable[[Draft], Key]
-) -> list[Record | None]:
-    """Read one call's worth; halve what is refused until the key at fault is alone.
-
-    Raises BatchRejected when the first and the last are refused alone as well: then it is not the
-    keys that do not fit, but the mapping.
+    What is refused is halved until the key at fault is alone: at most two reads for each key of the
+    part, and its record is then set aside, so that they are not spent again.
+    Raises BatchRejected where it seems to be the mapping that does not fit, and not the keys.
     """
-    keys = [key_of(d) for d in part]
-    try:
+
+    def read(part: Sequence[Draft]) -> list[Record | None]:
+        between_reads()
+        keys = [key_of(d) for d in part]
         return target.connector.read(target.mapping.object_type, keys, target.names)
-    except BatchRejected as refusal:
-        if len(part) == 1:
-            part[0].failure = refused_key(refusal)
-            return [None]
-    ends = [part[0], part[-1]]
-    for d in ends:
-        _read_part(target, [d], key_of)
-    if all(d.failure is not None for d in ends):
-        for d in ends:
+
+    size = target.connector.capabilities.records_per_read
+    parts = deque(drafts[start : start + size] for start in range(0, len(drafts), size))
+    fits = len(drafts) == 1
+    while parts:
+        part = [d for d in parts.popleft() if d.failure is None]
+        if not part:
+            continue
+        try:
+            records = read(part)
+        except BatchRejected as refusal:
+            if not fits:
+                _try_some(drafts, read)
+            if len(part) == 1:
+                part[0].failure = refused_key(refusal)
+            else:
+                middle = len(part) // 2
+                parts.extendleft([part[middle:], part[:middle]])
+        else:
+            yield from ((d, found) for d, found in zip(part, records, strict=True) if found)
+        fits = True
+
+
+def _try_some(drafts: Sequence[Draft], read: Callable[[Sequence[Draft]], object]) -> None:
+    """Read some records one by one; raise BatchRejected when every one of them is refused.
+
+    By chance, so that a run of bad keys at one place, or the same ones as the last time, cannot
+    pass for a mapping that does not fit.
+    """
+    tried = random.sample(drafts, min(len(drafts), TRIED_ALONE))
+    for d in tried:
+        try:
+            read([d])
+        except BatchRejected as refusal:
+            d.failure = refused_key(refusal)
+    if all(d.failure is not None for d in tried):
+        for d in tried:
             d.failure = None
         raise BatchRejected(
             "the records cannot be read by their match key", code="UNREADABLE", hint="check --live"
         )
-    middle = len(part) // 2
-    return [
-        record
-        for half in (part[:middle], part[middle:])
-        for record in _read_part(target, half, key_of)
-    ]
 
 
 def refused_key(refusal: BatchRejected) -> Failure:

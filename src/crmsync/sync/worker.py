@@ -26,9 +26,13 @@ log = structlog.get_logger()
 class Worker:
     """Drains every connection of a configuration until it is stopped."""
 
-    def __init__(self, works: Works) -> None:
-        """Prepare; nothing runs before `start`."""
+    def __init__(self, works: Works, after_round: Callable[[float], None] = lambda _: None) -> None:
+        """Prepare; nothing runs before `start`.
+
+        `after_round` is called at the end of each round with `idle_seconds`, from any thread.
+        """
         self._works = works
+        self._after_round = after_round
         names = sorted({mapping.connection for mapping in works.configuration.mappings})
         self._bells = {name: threading.Event() for name in names}
         self._stopping = threading.Event()
@@ -66,12 +70,14 @@ class Worker:
             bell.set()
 
     @property
-    def swept_at(self) -> float:
-        """When the connection that was served longest ago last was (monotonic seconds).
+    def idle_seconds(self) -> float:
+        """How long ago the connection that was served longest ago last was.
 
-        What liveness means for a worker: a round lasts 30 s at most, and one call.
+        What liveness means for a worker. A drain lasts 30 s and the calls under way then; whatever
+        it settles on the way shows that it moves.
         """
-        return min(self._rounds.values(), default=time.monotonic())
+        now = time.monotonic()
+        return now - min(self._rounds.values(), default=now)
 
     def _drain_loop(self, name: str) -> None:
         while not self._stopping.is_set():
@@ -81,9 +87,15 @@ class Worker:
 
     def _round(self, name: str) -> float:
         """Drain a connection; return how long it is until it has work again."""
-        more = drain(self._works, name, stopping=self._stopping.is_set)
-        self._rounds[name] = time.monotonic()
+        more = drain(
+            self._works, name, stopping=self._stopping.is_set, moved=lambda: self._moved(name)
+        )
+        self._moved(name)
         return 0.0 if more else next_wake_seconds(self._works, name)
+
+    def _moved(self, name: str) -> None:
+        self._rounds[name] = time.monotonic()
+        self._after_round(self.idle_seconds)
 
     def _schedule_loop(self) -> None:
         while not self._stopping.is_set():

@@ -13,6 +13,7 @@ from crmsync.connectors.failures import EXCERPT_CHARACTERS, excerpt_of
         b'{"access_token": "s3cret", "a": 1}',
         b'{"refresh_token":"s3cret"}',
         b'{"message": "Authorization: Bearer s3cret is wrong"}',
+        b'{"message": "Zoho-oauthtoken s3cret is wrong"}',
         b'{"client_secret" : "s3cret"}',
         b'{"apiKey":"s3cret"}',
         b'{"Password":"s3cret"}',

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from crmsync.connectors import sockets
+from crmsync.connectors.auth.authorisation import FixedToken
 from crmsync.connectors.base import Connection, Limit
 from crmsync.connectors.http import Effect, Exchange, Site, Transport
 from crmsync.connectors.throttle import Grant, MemoryThrottle
@@ -40,7 +41,7 @@ def transport(
         connection,
         SITE,
         MemoryThrottle(limits),
-        authorize=lambda: {"Authorization": f"Bearer {TOKEN}"},
+        authorisation=FixedToken(TOKEN),
         observe=observe,
         sleep=lambda _: None,
     )
@@ -272,8 +273,8 @@ class CountingThrottle(MemoryThrottle):
         self.given: list[Grant] = []
         self.returned: list[Grant] = []
 
-    def acquire(self, scope, **how):
-        self.given.append(super().acquire(scope, **how))
+    def acquire(self, call, **how):
+        self.given.append(super().acquire(call, **how))
         return self.given[-1]
 
     def release(self, grant):
@@ -296,7 +297,7 @@ def test_every_try_takes_leave_and_gives_it_back(script):
             http.request("GET", "/", effect=Effect.READ, scope="search")
         assert len(throttle.given) == len(server.requests)
     assert throttle.returned == throttle.given
-    assert {grant.scope for grant in throttle.given} == {"search"}
+    assert {grant.call.scope for grant in throttle.given} == {"search"}
 
 
 def test_a_write_that_surely_never_left_is_not_repeated_either():

@@ -10,6 +10,7 @@ import redis
 
 from crmsync.connectors.base import Limit
 from crmsync.connectors.throttle import MemoryThrottle, RedisThrottle
+from crmsync.connectors.windows import Call
 from crmsync.errors import ConfigError, RateLimited
 
 LIMITS = [Limit("calls", 3, 10), Limit("searches", 1, 1, scope="search")]
@@ -30,9 +31,10 @@ class FakeTime:
         self.now += seconds
 
 
-def ask(throttle, scope="call", *, patience=100.0, weight=1):
+def ask(throttle, scope="call", *, patience=100.0, tokens=1, background=False):
     """Acquire with the usual hold."""
-    return throttle.acquire(scope, hold_seconds=30, patience_seconds=patience, weight=weight)
+    call = Call(scope, {"token": tokens}, background)
+    return throttle.acquire(call, hold_seconds=30, patience_seconds=patience)
 
 
 def test_the_fourth_of_three_waits_out_the_window():
@@ -118,12 +120,15 @@ def test_connections_do_not_share(client):
 
 
 def test_redis_counts_as_memory_does(client):
-    """Scopes, weights and limits on calls under way mean the same in Redis as in memory."""
-    limits = [Limit("tokens", 5, 3600), Limit("searches", 1, 60, scope="search")]
+    """Scopes, costs, reserves and limits on calls under way mean the same as in memory."""
+    limits = [
+        Limit("tokens", 5, 3600, unit="token", reserve=0.4),
+        Limit("searches", 1, 60, scope="search"),
+    ]
     limits.append(Limit("concurrent", 1, 0))
     redis_throttle = RedisThrottle(client, "crm", limits, MemoryThrottle(limits))
     for throttle in (redis_throttle, MemoryThrottle(limits)):
-        first = ask(throttle, weight=1, patience=0)
+        first = ask(throttle, patience=0)
         with pytest.raises(RateLimited):
             ask(throttle, patience=0)  # one at a time
         throttle.release(first)
@@ -131,7 +136,18 @@ def test_redis_counts_as_memory_does(client):
         with pytest.raises(RateLimited):
             ask(throttle, "search", patience=0)
         with pytest.raises(ConfigError):
-            ask(throttle, weight=6)
+            ask(throttle, tokens=6)
+        with pytest.raises(RateLimited):
+            ask(throttle, tokens=2, background=True, patience=0)  # 2 of the 3 it may use are gone
+        throttle.release(ask(throttle, tokens=2, patience=0))
+
+
+def test_a_call_that_costs_nothing_does_not_lose_redis(client):
+    """A call may cost none of a unit: it is given back like any other, and the next one counted."""
+    limits = [Limit("tokens", 5, 3600, unit="token")]
+    throttle = RedisThrottle(client, "crm", limits, MemoryThrottle(limits))
+    throttle.release(ask(throttle, tokens=0, patience=0))
+    assert ask(throttle, tokens=0, patience=0).giver is throttle
 
 
 def test_a_slot_is_freed_a_window_after_the_call(client):

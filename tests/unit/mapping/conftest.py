@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crmsync.mapping.configuration import Configuration, load_configuration
+from crmsync.model import Timing
 
 KNOWN_FACTS: Mapping[str, str] = {
     "profile_id": "string",
@@ -37,7 +38,9 @@ COMPANY_FACTS: Mapping[str, str] = {
     "industry": "string",
     "plan": "string",
 }
-CONNECTORS = ("hubspot", "memory", "salesforce")
+CONNECTORS = ("hubspot", "memory", "pipedrive", "salesforce", "zoho")
+SLOW = Timing(request_deadline_seconds=100, lease_seconds=180, settle_seconds=660)
+"""What suits the slow one among them."""
 ENVIRONMENT = {"CRM_TOKEN": "canary-token-1", "CRM_HOST": "127.0.0.1:9999", "EMPTY": ""}
 
 PROJECT = """\
@@ -81,6 +84,7 @@ def load(folder: Path) -> Load:
             known_facts=KNOWN_FACTS,
             company_facts=COMPANY_FACTS,
             connectors=CONNECTORS,
+            timing_of=lambda name: SLOW if name == "salesforce" else Timing(),
             extra_facts=seen,
         )
 

@@ -257,6 +257,31 @@ def test_timing_of_a_connection_overlays_that_of_the_file(load):
     assert configuration.timing.lease_seconds == 120
 
 
+def test_a_slow_crm_has_a_timing_of_its_own(load):
+    """What the file says of all holds for it too; what it does not say is what suits that CRM."""
+    configuration = load(
+        "connections:\n  crm: {connector: memory}\n  slow: {connector: salesforce}\n"
+        "  own: {connector: salesforce, timing: {request_deadline_seconds: 50}}\n"
+        "timing: {lease_seconds: 150}\n"
+    )
+    found = {name: known.timing for name, known in configuration.connections.items()}
+    times = {
+        name: (t.request_deadline_seconds, t.lease_seconds, t.settle_seconds)
+        for name, t in found.items()
+    }
+    assert times == {"crm": (30, 150, 300), "slow": (100, 150, 660), "own": (50, 150, 660)}
+
+
+def test_a_timing_that_does_not_fit_a_slow_crm_is_refused(load):
+    """The file's own keys may fit every CRM but one, which is named."""
+    project = "connections:\n  slow: {connector: salesforce}\ntiming: {lease_seconds: 90}\n"
+    with pytest.raises(ConfigError) as caught:
+        load(project)
+    [problem] = caught.value.problems
+    assert problem.line == 3
+    assert problem.message.startswith("for 'slow', request_deadline_seconds (100) < lease_seconds")
+
+
 def test_goals_segments_and_identity_are_read(load):
     """What other rooms need of crmsync.yaml."""
     project = (
@@ -316,22 +341,23 @@ def test_base_urls_that_are_refused(load, url):
 
 
 def test_the_shipped_samples_load(load):
-    """Both, together, without an error; their only warnings concern facts not in this test."""
-    project = "connections:\n  hubspot: {connector: hubspot}\n"
+    """All of them, together, without an error or a warning."""
+    crms = ("hubspot", "pipedrive", "salesforce", "zoho")
+    project = "connections:\n" + "".join(f"  {name}: {{connector: {name}}}\n" for name in crms)
     samples = {path.stem: path.read_text() for path in (ROOT / "mappings").glob("*.yaml")}
     configuration = load(project, **samples)
-    assert {m.sync for m in configuration.mappings} == {"hubspot-contacts", "hubspot-companies"}
+    assert {m.sync for m in configuration.mappings} == set(samples)
     assert configuration.warnings == ()
 
 
 def test_what_init_writes_loads(load):
     """The first mapping, and the crmsync.yaml it belongs to, with its comments taken off too."""
-    project = starter.project_text("crm", "hubspot", "CRM_TOKEN")
-    mapping = starter.mapping_text("crm", "contacts")
+    project = starter.project_text("crm", "hubspot", '{token: "${CRM_TOKEN}"}', "calls_per_10s: 9")
+    mapping = starter.mapping_text("crm", "contacts", ("crmsync_id", "email"), {"name": "name"})
     configuration = load(project, contacts=mapping)
     assert configuration.connections["crm"].auth == {"token": "canary-token-1"}
     assert configuration.mappings[0].object_type == "contacts"
     uncommented = re.sub(r"^( *)# (?=(only|mode|\w+_field):)", r"\1", mapping, flags=re.MULTILINE)
     mapping = load(project, contacts=uncommented).mappings[0]
     assert mapping.condition is not None
-    assert len(mapping.fields) == 3
+    assert len(mapping.fields) == 4

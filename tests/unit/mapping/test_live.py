@@ -130,14 +130,67 @@ def test_a_match_field_must_exist_and_should_be_unique(load):
     ]
 
 
+def test_where_no_field_can_be_unique_ours_is_passed_over(load):
+    """Its values are unique by themselves; an e-mail is not."""
+    text = "connection: crm\nobject: contacts\nmatch: {firstname: profile_id, email: email}\n"
+    mapping = load(contacts=f"{text}fields: {{total_visits: visits}}\n").mappings[0]
+    plain = FieldSchema("email", "Email", FieldType.EMAIL)
+    schema = ObjectSchema("contacts", {**CONTACTS.fields, "email": plain})
+    problems = check_against(mapping, schema, knows_unique=False)
+    assert [p.message.partition(" is not unique")[0] for p in problems] == ["'email'"]
+    assert len(check_against(mapping, schema)) == 2
+
+
+NEEDED = FieldSchema("lastname", "Last Name", FieldType.TEXT, required=True)
+DEMANDING = ObjectSchema("contacts", {**CONTACTS.fields, "lastname": NEEDED})
+
+
 def test_a_required_field_that_is_not_mapped_is_found(load_fields):
     """Unless the mapping never creates."""
-    needed = FieldSchema("lastname", "Last Name", FieldType.TEXT, required=True)
-    schema = ObjectSchema("contacts", {**CONTACTS.fields, "lastname": needed})
     problem = "1:1 error the CRM requires 'lastname' (Last Name), which is not mapped"
-    assert found(load_fields("email: email"), schema) == [problem]
-    assert found(load_fields("lastname: last_name"), schema) == []
-    assert found(load_fields("email: email", more="mode: update\n"), schema) == []
+    assert found(load_fields("email: email"), DEMANDING) == [problem]
+    assert found(load_fields("email: email", more="mode: update\n"), DEMANDING) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (
+            "lastname: last_name",
+            "whoever has no last_name is refused; say what it shall be then, as in "
+            "`lastname: {from: last_name, default: ...}`",
+        ),
+        (
+            "lastname: {from: plan, map: {pro: Pro, free: null}}",
+            "whoever has no value for it is refused; give it a `default`, and no `when`",
+        ),
+        (
+            'lastname: {from: last_name, default: x, when: plan = "pro"}',
+            "whoever has no value for it is refused; give it a `default`, and no `when`",
+        ),
+    ],
+)
+def test_a_required_field_that_may_be_empty_is_found(load_fields, line, hint):
+    """Before the first such person is refused, and with what to write; whatever the mode."""
+    problem = f"5:3 warning the CRM requires 'lastname' (Last Name): {hint}"
+    assert found(load_fields(line), DEMANDING) == [problem]
+    moved = found(load_fields(line, more="mode: update\n"), DEMANDING)
+    assert moved == [problem.replace("5:3", "6:3")]
+
+
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ('lastname: {from: last_name, default: "(not known)"}', ""),
+        ("lastname: {from: plan, map: {pro: Pro}, default: Some}", ""),
+        ("lastname: {value: Li}", ""),
+        ("lastname: last_name", 'only: last_name != ""\n'),
+        ("lastname: profile_id", ""),
+    ],
+)
+def test_a_required_field_that_is_never_empty_is_passed_over(load_fields, line, more):
+    """It has a default, or nobody without it is sent."""
+    assert found(load_fields(line, more=more), DEMANDING) == []
 
 
 def test_what_on_leave_sets_is_checked_too(load_fields):

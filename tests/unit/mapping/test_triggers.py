@@ -11,7 +11,6 @@ from crmsync.mapping.triggers import (
     Trigger,
     TriggerKind,
     cron_complaint,
-    earliest_due,
     next_due,
     next_ticks,
 )
@@ -50,14 +49,6 @@ def test_an_event_trigger_has_no_time():
     assert next_due(UPGRADE, at("2026-01-02"), LINGER) is None
     assert next_ticks(UPGRADE, at("2026-01-02"), 5) == []
     assert next_ticks(REALTIME, at("2026-01-02"), 5) == []
-
-
-def test_the_earliest_of_several_triggers_decides():
-    """All waiting for events: no time at all."""
-    now = at("2026-01-02T10:30:00")
-    assert earliest_due({DAILY, HOURLY, UPGRADE}, now, LINGER) == at("2026-01-02T11:00:00")
-    assert earliest_due({UPGRADE}, now, LINGER) is None
-    assert earliest_due((), now, LINGER) is None
 
 
 def test_ticks_are_in_utc_whatever_the_zone_of_the_asker():

@@ -47,6 +47,18 @@ def test_values_are_made_canonical_by_the_fields_type():
     assert desired_record(raw, {}, CANONICAL) == {"name": "Ann", "size": 3, "unheard_of": "4"}
 
 
+def test_a_time_is_as_fine_as_the_crm_keeps_it():
+    """Where that is whole seconds, a later fraction of one is no change."""
+    coarse = FieldSchema("at", "At", FieldType.DATETIME, whole_seconds=True)
+    fine = FieldSchema("fine", "Fine", FieldType.DATETIME)
+    canonical = normalisers(["at", "fine"], {"at": coarse, "fine": fine})
+    when = "2026-01-02T03:04:05.678+00:00"
+    assert desired_record({"at": when, "fine": when}, {}, canonical) == {
+        "at": "2026-01-02T03:04:05.000Z",
+        "fine": "2026-01-02T03:04:05.678Z",
+    }
+
+
 @pytest.mark.parametrize("empty", [None, "", "  "])
 def test_empty_means_clear(empty):
     """Empty text and None both empty the field."""

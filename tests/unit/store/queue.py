@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from crmsync.model import Outcome, ProfileId, RunId, RunTrigger
-from crmsync.store import links, runs, settlements
+from crmsync.store import bulk, links, runs, settlements
 from crmsync.store.links import PRIORITY_LIVE, Claim, Lease, Mark
 from crmsync.store.settlements import Settlement
 from crmsync.store.tables import links as table
@@ -84,3 +84,9 @@ def row(store: Store, name: str) -> Any:
 def names(lease: Lease) -> list[str]:
     """Return whose links were claimed, in order."""
     return [str(one.profile_id) for one in lease.claims]
+
+
+def put(store, name: str, **values) -> None:
+    """Bring a link into a state as somebody else may leave it."""
+    changed = [{"id": row(store, name).id, **values}]
+    store.database.transact(lambda c: bulk.update(c, table, changed))

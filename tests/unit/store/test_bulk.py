@@ -117,3 +117,29 @@ def test_one_of_many_takes_a_tick(store):
         assert sum(pool.map(ask, range(8))) == 1
     with store.database.read() as connection:
         assert len(connection.execute(select(schedule_ticks)).all()) == 1
+
+
+def test_values_are_looked_for_as_they_stand(store):
+    """Text that looks like a number, a null or a list is that text; of no values there is none."""
+    names = ["7", "007", "7.0", "1e3", "null", "true", "[1]", "it's", "żółć", "9" * 20]
+    store.database.transact(lambda c: bulk.insert(c, profiles, [profile(name) for name in names]))
+
+    def found(*wanted: str) -> list[str]:
+        with store.database.read() as connection:
+            condition = bulk.among(connection, profiles.c.id, wanted)
+            return list(connection.execute(select(profiles.c.id).where(condition)).scalars())
+
+    assert [found(name) for name in names] == [[name] for name in names]
+    assert sorted(found(*names, "unknown")) == sorted(names)
+    assert found() == found("1000", "0007") == []
+
+
+def test_a_value_that_is_too_long_finds_nobody(store):
+    """What is longer than the column is not cut until it names somebody else."""
+    name = "p" * 26
+    with store.database.read() as connection:
+        found = bulk.among(connection, profiles.c.id, [f"{name}-and-more"])
+        store.database.transact(lambda c: bulk.insert(c, profiles, [profile(name)]))
+        assert connection.execute(select(profiles.c.id).where(found)).all() == []
+        known = bulk.among(connection, profiles.c.id, [name])
+        assert connection.execute(select(profiles.c.id).where(known)).scalars().all() == [name]

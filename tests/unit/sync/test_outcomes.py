@@ -28,6 +28,7 @@ from crmsync.sync.records import Draft
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TIMING = Timing(30, 120, 300)
 SETTLED = NOW + timedelta(seconds=300)
+LANDED = NOW + timedelta(seconds=TIMING.landed_seconds)
 LATER = NOW + timedelta(seconds=99)
 RUN = RunId(1)
 WHY = Failure("CODE", "words", "what to do")
@@ -76,6 +77,7 @@ def settled(
         TIMING,
         retry_after=timedelta(seconds=wait_seconds),
         can_adopt=can_adopt,
+        chance=0.5,
     )
 
 
@@ -163,7 +165,7 @@ def test_an_unknown_write_by_key_is_sent_again_soon_and_verified(action):
 def test_an_unknown_create_waits_for_the_settle_time():
     """Without a key it must not be repeated before it can be seen whether it landed."""
     s = settled(Outcome.UNKNOWN, Action.CREATE, crm_id=None)
-    assert (s.due_at, s.verify_at, s.create_intent_at) == (SETTLED, SETTLED, NOW)
+    assert (s.due_at, s.verify_at, s.create_intent_at) == (LANDED, SETTLED, NOW)
 
 
 @pytest.mark.parametrize(("before", "state"), [(10, LinkState.ACTIVE), (11, LinkState.DEAD)])
@@ -220,4 +222,4 @@ def test_a_create_that_may_still_land_is_left_alone():
     """Nothing is sent until the earlier create has settled, and no attempt is charged."""
     draft = Draft(claim(crm_id=None, create_intent_at=NOW, attempts=2), RUN)
     s = outcomes.settling(draft, NOW, TIMING)
-    assert (s.acked, s.due_at, s.create_intent_at, s.attempts) == (False, SETTLED, NOW, 2)
+    assert (s.acked, s.due_at, s.create_intent_at, s.attempts) == (False, LANDED, NOW, 2)

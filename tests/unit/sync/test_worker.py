@@ -21,8 +21,8 @@ def run():
     """Starts workers and stops them when the test ends."""
     started: list[Worker] = []
 
-    def start(works) -> Worker:
-        worker = Worker(works)
+    def start(works, *given) -> Worker:
+        worker = Worker(works, *given)
         started.append(worker)
         worker.start()
         return worker
@@ -69,6 +69,7 @@ def test_a_database_that_is_away_does_not_end_a_worker(works_with, crm, run, mon
 
 def test_a_worker_with_a_backlog_is_alive(works_with, crm, run, monkeypatch):
     """Every round counts for liveness, also while there is always more to do."""
+    rounds: list[float] = []
     turn = threading.Event()
 
     def drain(*_, **__) -> bool:
@@ -76,6 +77,24 @@ def test_a_worker_with_a_backlog_is_alive(works_with, crm, run, monkeypatch):
         return True
 
     monkeypatch.setattr(worker_module, "drain", drain)
-    worker = run(works_with(KEYED))
-    before = worker.swept_at
-    until(lambda: worker.swept_at > before, "a round is noted")
+    run(works_with(KEYED), rounds.append)
+    until(lambda: len(rounds) > 3, "rounds are told of")
+
+
+def test_a_connection_that_hangs_is_not_hidden_by_the_others(new_project, run, monkeypatch):
+    """What is told is how long ago the one was served that was served longest ago."""
+    rounds: list[float] = []
+    turn, freed = threading.Event(), threading.Event()
+
+    def drain(_works, name, **__) -> bool:
+        (freed if name == "hung" else turn).wait(0.01 if name == "crm" else None)
+        return True
+
+    monkeypatch.setattr(worker_module, "drain", drain)
+    connections = {name: {"connector": "memory"} for name in ("crm", "hung")}
+    mappings = {"a": KEYED, "b": KEYED.replace("connection: crm", "connection: hung")}
+    run(new_project(mappings=mappings, connections=connections).open(), rounds.append)
+    until(lambda: len(rounds) > 5, "the other connection's rounds are told of")
+    freed.set()
+    assert rounds[1:5] == sorted(rounds[1:5])
+    assert rounds[4] >= 0.04

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("paused_until", tables.Instant(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("backfill_from", tables.Instant(), nullable=True),
         sa.Column("misses", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("throttle", tables.document(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
@@ -109,6 +110,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_primary"),
     )
 
+    op.create_table(
+        "oauth_tokens",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("granted_at", tables.Instant(), nullable=True),
+        sa.Column("refusal_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("refused_at", tables.Instant(), nullable=True),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("lease_until", tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_oauth_tokens")),
+    )
     op.create_table(
         "object_schemas",
         sa.Column("connection", sa.Text(), nullable=False),

@@ -1,0 +1,1 @@
+"""Who we are to a CRM: tokens, how they are had, kept and renewed."""

@@ -1,0 +1,1 @@
+"""HubSpot: contacts, companies, deals and custom objects."""

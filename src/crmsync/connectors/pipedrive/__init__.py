@@ -1,0 +1,1 @@
+"""Pipedrive: persons, organizations and deals, by API v2 and no SDK."""

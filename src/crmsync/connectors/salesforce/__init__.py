@@ -1,0 +1,1 @@
+"""Salesforce: contacts, leads, accounts and any other object of an org."""
