@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -17,8 +18,8 @@ import pytest
 import structlog
 
 from crmsync.cli.entry import run
-from crmsync.sandbox import running
 from crmsync.sync import command
+from tests.sandboxes import running
 
 MAPPING = """\
 connection: hubspot
@@ -239,6 +240,160 @@ def test_a_refused_connection_stops_the_push_and_loses_nothing(project, monkeypa
     assert states == {"dirty"}
 
 
+def test_a_call_that_never_left_is_no_write_call(project, monkeypatch, capsys):
+    """Nobody listens: not one write call is counted, and the message says where nobody does."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    run(["push"])
+    (project / "events.jsonl").write_text(
+        '{"type": "identify", "userId": "u1", "messageId": "m9", "traits": {"first_name": "Eve"}}'
+    )
+    run(["ingest", "events.jsonl"])
+    port = free_port()
+    aim_at(project, f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(command, "STUCK_SECONDS", 0.0)
+    (pushed,) = rows(capsys, "push")
+    assert (pushed["calls"], pushed["retried"]) == (0, 1)
+    assert f"127.0.0.1:{port}/" in pushed["stopped"]
+
+
+@pytest.mark.parametrize("arguments", [["connect", "hubspot"], ["push"], ["check", "--live"]])
+def test_a_dead_token_is_told_with_its_variable_and_the_command(
+    project, monkeypatch, capsys, arguments
+):
+    """The person learns which connection, where its token comes from, and what to run."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    monkeypatch.setenv("HUBSPOT_TOKEN", "wrong")
+    assert run(arguments) == 1
+    told = capsys.readouterr().err
+    assert "connection 'hubspot' takes its token from HUBSPOT_TOKEN" in told
+    assert "run `crmsync connect hubspot`" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["replay", "--group", "zzz"], "no cause is called 'zzz'; causes now: "),
+        (["replay", "--run", "999999"], "there is no run 999999; the latest is 1"),
+        (["replay", "--record", "nobody"], "nobody is known by 'nobody'"),
+        (["replay", "--record", "u1"], "nothing of 'u1' fails now; causes now: "),
+        (["log", "--run", "9" * 23], f"there is no run {'9' * 23}; the latest is 1"),
+        (["log", "--run", "-1"], "there is no run -1"),
+        (["log", "--record", "nobody"], "nobody is known by 'nobody'"),
+    ],
+)
+def test_what_matches_nothing_is_an_error_that_says_what_there_is(
+    project, capsys, arguments, words
+):
+    """A slip of the keyboard never looks like success."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    run(["push"])
+    capsys.readouterr()
+    assert run(arguments) == 1
+    told = capsys.readouterr()
+    assert words in told.err
+    assert not told.out
+    if "causes now" in words:
+        assert "(1 INVALID_OPTION in 'lifecyclestage')" in told.err
+
+
+def test_huge_numbers_are_no_fault_of_ours(project, capsys):
+    """However many rows or weeks are asked for, the answer is what there is."""
+    run(["ingest", "events.jsonl"])
+    assert run(["runs", "--limit", "9" * 23]) == 0
+    assert run(["log", "--since", "999999w", "--limit", "9" * 23]) == 0
+    assert "nothing in the log matches" in capsys.readouterr().out
+
+
+def test_a_person_is_found_by_the_id_of_their_record(project, capsys):
+    """`explain`, `log`, `profiles` and `replay` take a CRM id as they take an e-mail."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    run(["push"])
+    (ann,) = rows(capsys, "profiles", "u1")
+    crm_id = ann["links"][0]["crm_id"]
+    for name in (crm_id, f"hubspot:{crm_id}", f"hubspot:contacts:{crm_id}"):
+        assert [one["id"] for one in rows(capsys, "profiles", name)] == [ann["id"]]
+        assert {one["crm_id"] for one in rows(capsys, "explain", name)} == {crm_id}
+        assert {one["profile_id"] for one in rows(capsys, "log", "--record", name)} == {ann["id"]}
+        assert run(["replay", "--record", name, "--dry-run"]) == 1
+        assert f"nothing of '{name}' fails now" in capsys.readouterr().err
+    assert run(["explain", f"zoho:{crm_id}"]) == 1
+
+
+def test_a_crm_id_that_several_records_have_is_asked_back(project, capsys):
+    """Each way to say which is named, and each of them works."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    run(["push"])
+    (project / "mappings" / "deals.yaml").write_text(MAPPING.replace("contacts", "deals"))
+    (ann,), (bob,) = rows(capsys, "profiles", "u1"), rows(capsys, "profiles", "u2")
+    crm_id = ann["links"][0]["crm_id"]
+    with sqlite3.connect(project / ".crmsync" / "crmsync.db") as database:
+        database.execute(
+            "INSERT INTO syncs (name, connection, object_type) VALUES (?, ?, ?)",
+            ("deals", "hubspot", "deals"),
+        )
+        database.execute(
+            "UPDATE links SET object_type = 'deals', crm_id = ? WHERE profile_id = ?",
+            (crm_id, bob["id"]),
+        )
+    database.close()
+    assert run(["profiles", crm_id]) == 1
+    told = capsys.readouterr().err
+    assert f"say which: hubspot:contacts:{crm_id}, hubspot:deals:{crm_id}" in told
+    assert [one["id"] for one in rows(capsys, "profiles", f"hubspot:deals:{crm_id}")] == [bob["id"]]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_table_fits_a_terminal(project, monkeypatch, capsys, width):
+    """No line is wider than the screen, and headings and ids stay in one piece."""
+    run(["connect", "hubspot"])
+    run(["ingest", "events.jsonl"])
+    run(["push"])
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    (ann,) = rows(capsys, "profiles", "u1")
+    for arguments, words in (
+        (["runs"], "people"),
+        (["log"], ann["id"]),
+        (["profiles"], "u1"),
+        (["replay", "--all-dead", "--dry-run"], "INVALID_OPTION"),
+        (["fields", "hubspot", "contacts"], "lifecyclestage"),
+    ):
+        run(arguments)
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+        assert words in shown
+        assert max(map(len, shown.splitlines())) <= width
+
+
+def test_what_has_neither_id_nor_time_is_taken_again_and_says_so(project, capsys):
+    """The closing line warns once such a line was taken; with a messageId there is no warning."""
+    assert run(["ingest", "events.jsonl"]) == 0
+    assert "taken again" not in capsys.readouterr().err
+    (project / "events.jsonl").write_text('{"type": "track", "userId": "u1", "event": "x"}\n')
+    for _ in range(2):
+        assert run(["ingest", "events.jsonl"]) == 0
+        shown = capsys.readouterr()
+        assert "1 event taken" in shown.out
+        assert "1 event without messageId and timestamp would be taken again" in shown.err
+
+
+def test_a_sandbox_on_a_taken_port_says_so_in_one_line(capsys):
+    """The port and what to do; no number of an error, no tuple."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["sandbox", "hubspot", "--port", str(port)]) == 1
+    assert capsys.readouterr().err == (
+        f"crmsync sandbox: cannot listen on 127.0.0.1:{port}: another program listens there "
+        "already; --port chooses another port (0: any that is free)\n"
+    )
+    assert run(["sandbox", "--port", "70000"]) == 1
+    assert "give a number from 0 to 655" in capsys.readouterr().err
+
+
 def test_a_folder_without_a_project_stays_as_it_was(tmp_path, monkeypatch):
     """A command in the wrong folder makes neither keys nor a database there."""
     monkeypatch.chdir(tmp_path)
@@ -258,6 +413,32 @@ def test_init_writes_files_that_load_and_keeps_what_is_there(tmp_path, monkeypat
     assert run(["init"]) == 0
     assert Path("crmsync.yaml").read_text() == "mine"
     assert "kept     crmsync.yaml" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("crm", "variables", "mapping"),
+    [
+        ("hubspot", ["HUBSPOT_TOKEN"], "hubspot-contacts"),
+        ("memory", ["MEMORY_TOKEN"], "memory-contacts"),
+        ("pipedrive", ["PIPEDRIVE_TOKEN"], "pipedrive-persons"),
+        ("salesforce", ["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"], "salesforce-contact"),
+        ("zoho", ["ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET"], "zoho-contacts"),
+    ],
+)
+def test_init_knows_each_crm(  # noqa: PLR0913, PLR0917 - three fixtures and a case
+    tmp_path, monkeypatch, capsys, crm, variables, mapping
+):
+    """Its files load with the named variables set, the line about limits taken in as well."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CRMSYNC_CONFIG", raising=False)
+    assert run(["init", "--crm", crm]) == 0
+    assert (tmp_path / "mappings" / f"{mapping}.yaml").exists()
+    assert " and ".join(variables) in capsys.readouterr().out
+    project = tmp_path / "crmsync.yaml"
+    project.write_text(project.read_text().replace("# limits:", "limits:"))
+    for name in variables:
+        monkeypatch.setenv(name, "given-in-the-test")
+    assert run(["check"]) == 0
 
 
 def test_up_takes_an_event_sends_it_and_stops_without_a_trace(project, crm):
@@ -308,14 +489,17 @@ def test_api_and_worker_apart_deliver_over_postgresql_and_redis(  # noqa: PLR091
     commands = (["api", "--port", str(port)], ["worker"], ["scheduler"])
     processes = [
         subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "crmsync", *command], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "crmsync", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for command in commands
     ]
     try:
         for process in processes:
             assert process.stderr is not None
-            assert process.stderr.readline()  # says that it has begun
+            assert "Ctrl-C stops" in process.stderr.readline()  # says that it has begun
         with urllib.request.urlopen(
             urllib.request.Request(
                 f"http://127.0.0.1:{port}/v1/identify",
@@ -331,7 +515,8 @@ def test_api_and_worker_apart_deliver_over_postgresql_and_redis(  # noqa: PLR091
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
-        logs = [process.communicate(timeout=60)[1] for process in processes]
+        shown, logs = zip(*(process.communicate(timeout=60) for process in processes), strict=True)
     assert [process.returncode for process in processes] == [0, 0, 0], logs
+    assert "[queues]" not in "".join(shown)  # no banner of Celery's
     ann = json.loads(called("profiles", "u1", "--json").stdout)
     assert ann["links"][0]["state"] == "clean"

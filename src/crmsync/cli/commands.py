@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +35,7 @@ class Listed:
 
 COMMANDS = {
     "init": Listed(SETTING_UP, "files", "write a commented crmsync.yaml and a first mapping"),
-    "connect": Listed(SETTING_UP, "connections", "try a connection and prepare the CRM for it"),
+    "connect": Listed(SETTING_UP, "connecting", "authorise a connection, prepare the CRM for it"),
     "check": Listed(SETTING_UP, "files", "find mistakes in the files; --live: against the CRM"),
     "fields": Listed(SETTING_UP, "connections", "list a CRM object's fields"),
     "keys": Listed(SETTING_UP, "keys", "make an encryption key"),
@@ -45,6 +44,7 @@ COMMANDS = {
     "api": Listed(RUNNING, "servers", "take events over HTTP"),
     "worker": Listed(RUNNING, "workers", "send what is due, as Celery's messages ask"),
     "scheduler": Listed(RUNNING, "workers", "keep the schedule"),
+    "healthcheck": Listed(RUNNING, "liveness", "does the worker or scheduler here still work?"),
     "schedule": Listed(RUNNING, "schedules", "next runs; pause and resume"),
     "ingest": Listed(MOVING, "ingesting", "take events or people from a file"),
     "push": Listed(MOVING, "pushing", "send what differs now"),
@@ -72,7 +72,7 @@ class Commands(TyperGroup):
         if listed is None:
             return None
         module = importlib.import_module(f"crmsync.cli.{listed.module}")
-        return _for_this_output(typer.main.get_group(module.app).commands[cmd_name])
+        return _plain(typer.main.get_group(module.app).commands[cmd_name])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - see above
         """Show the list where no command is named, and the version where it is asked for."""
@@ -86,13 +86,22 @@ class Commands(TyperGroup):
         return parsed
 
 
-def _for_this_output(command: Any) -> Any:  # noqa: ANN401 - typer's command is not public
-    """Return the command with help in plain text where no terminal shows it."""
-    if not sys.stdout.isatty():
-        command.rich_markup_mode = None
-        for below in getattr(command, "commands", {}).values():
-            below.rich_markup_mode = None
+def _plain(command: Any) -> Any:  # noqa: ANN401 - typer's command is not public
+    """Return the command with its help in plain text: boxes leave little room for words."""
+    command.rich_markup_mode = None
+    for one in command.params:
+        if one.metavar is None and not getattr(one, "is_flag", False):
+            one.metavar = one.opts[0].lstrip("-").upper()
+        if one.param_type_name == "argument":
+            one.display_type_rich = _untyped
+    for below in getattr(command, "commands", {}).values():
+        _plain(below)
     return command
+
+
+def _untyped(ctx: object) -> str:  # noqa: ARG001 - typer's signature
+    """Say nothing of an argument's type: its name and its help do."""
+    return ""
 
 
 def show_commands() -> None:

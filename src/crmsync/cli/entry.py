@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import typer
 
+from crmsync.cli.advice import advice_on
 from crmsync.cli.commands import Commands
 from crmsync.cli.screen import error_line
-from crmsync.errors import ConnectionHalted, CrmsyncError, StoreUnavailable, Unavailable
+from crmsync.errors import CrmsyncError
 
 FAILED = 1
 STOPPED = 130
@@ -38,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
             error_line(f"{misuse.format_message()} (`crmsync --help` lists what there is)")
         return FAILED
     except CrmsyncError as error:
-        error_line(_advised(error))
+        error_line(advice_on(error))
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         error_line("stopped; what was done stays done, and the same command goes on from there")
@@ -46,17 +47,6 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as fault:  # noqa: BLE001 - the edge: a fault of ours is told as such
         return _fault(fault)
     return code if isinstance(code, int) else 0
-
-
-def _advised(error: CrmsyncError) -> str:
-    """Return what went wrong and, where it does not say so itself, what to do."""
-    if isinstance(error, StoreUnavailable):
-        return f"{error.user_message}; is it running, and is CRMSYNC_DATABASE_URL right?"
-    if isinstance(error, ConnectionHalted) and error.hint:
-        return f"{error.user_message}: {error.hint}"
-    if isinstance(error, Unavailable):
-        return f"{error.user_message}; is its base_url right, and can this machine reach it?"
-    return error.user_message
 
 
 def _fault(fault: Exception) -> int:

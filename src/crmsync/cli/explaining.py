@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from crmsync.cli.options import AsJson
-from crmsync.cli.project import find_person, open_to_look
+from crmsync.cli.finding import find_person
+from crmsync.cli.options import PERSON, AsJson
+from crmsync.cli.project import open_to_look
 from crmsync.cli.screen import STYLES, Screen, json_line, moment, safe, shortened, value_text
 from crmsync.errors import CrmsyncError
 from crmsync.identity.facts import facts
@@ -34,7 +35,7 @@ app = typer.Typer()
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Any id of a person, or an e-mail.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help=PERSON)],
     *,
     field: Annotated[str | None, typer.Option(help="Only this CRM field.")] = None,
     as_json: AsJson = False,

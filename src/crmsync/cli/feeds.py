@@ -6,9 +6,11 @@ Each item is (number from 1, event or EventRejected); one that cannot be read ne
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO
 
+from crmsync.cli.screen import safe, shortened
 from crmsync.errors import ConfigError, EventRejected
 from crmsync.identity.feeds import read_lines
 from crmsync.identity.reading import Arrival
@@ -22,6 +24,9 @@ NAMES_PEOPLE = {
     "user_id", "userId", "person_id", "id", "email", "anonymous_id", "anonymousId",
 }  # fmt: skip
 """A CSV without any of these columns is not about people."""
+
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+"""What stands for a byte that is no UTF-8."""
 
 Numbered = tuple[int, Event | EventRejected]
 
@@ -39,19 +44,30 @@ def json_events(stream: BinaryIO, arrival: Arrival, notes: list[Note]) -> Iterat
 def csv_people(stream: TextIO, arrival: Arrival, notes: list[Note]) -> Iterator[Numbered]:
     """Read a CSV of people under a heading; the number is that of the row's last line."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    rows = csv.reader(stream)
-    heading = [name.strip() for name in next(rows, [])]
+    rows = csv.reader(stream, strict=True)
+    try:
+        heading = [name.strip() for name in next(rows, [])]
+    except csv.Error as error:
+        raise ConfigError(f"the first line is not CSV: {error}") from None
     _check_heading(heading)
     while True:
+        first = rows.line_num + 1
         try:
             row = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
-            yield rows.line_num, EventRejected(f"not CSV: {error}")
+            yield first, EventRejected(_not_csv(error, first, rows.line_num))
             continue
-        if row:
+        if any(cell.strip() for cell in row):
             yield rows.line_num, _person(heading, row, arrival, notes)
+
+
+def _not_csv(error: csv.Error, first: int, last: int) -> str:
+    if "end of data" in str(error):
+        lost = f"; lines {first} to {last} were not taken" if last > first else ""
+        return f'not CSV: a quote (") is opened and never closed{lost}'
+    return f"not CSV: {error}"
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -73,6 +89,13 @@ def _person(
         return EventRejected(
             f"{len(row)} cells under {len(heading)} names; is there a comma that needs quotes?"
         )
+    if any(HALF_CHARACTER.search(cell) for cell in row):
+        return EventRejected("the text is not UTF-8; convert it first")
+    if not any(
+        cell.strip() for name, cell in zip(heading, row, strict=False) if name in NAMES_PEOPLE
+    ):
+        columns = " and ".join(name for name in heading if name in NAMES_PEOPLE)
+        return EventRejected(f"{columns} say nothing: nobody knows who this is")
     try:
         return read_person_row(dict(zip(heading, row, strict=False)), arrival, notes)
     except EventRejected as refusal:
@@ -81,9 +104,12 @@ def _person(
 
 def _check_heading(heading: list[str]) -> None:
     if NAMES_PEOPLE.isdisjoint(heading):
+        named = safe(", ".join(filter(None, heading))) or "nothing"
+        other = next((mark for mark in ";\t|" if mark in "".join(heading)), None)
+        known = f"; its cells seem to be parted by {other!r}, not by commas" if other else ""
         raise ConfigError(
             "the first line of the CSV must name its columns, among them user_id, email or "
-            "anonymous_id; every other column is a trait"
+            f"anonymous_id; every other column is a trait. It names: {shortened(named)}{known}"
         )
     twice = sorted({name for name in heading if heading.count(name) > 1})
     if twice:

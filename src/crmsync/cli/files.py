@@ -13,19 +13,21 @@ import typer
 from rich.text import Text
 
 from crmsync.bootstrap import open_store, read_configuration
+from crmsync.cli.advice import advice_on
 from crmsync.cli.options import AsJson
 from crmsync.cli.project import open_project, open_settings
 from crmsync.cli.screen import Screen, json_line
 from crmsync.connectors import registry
-from crmsync.errors import ConfigError, Problem
+from crmsync.connectors.starters import starter_of
+from crmsync.errors import ConfigError, ConnectionHalted, Problem, RetryLater
 from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
 from crmsync.mapping.configuration import MAPPINGS, Configuration
 from crmsync.mapping.live import check_against
 from crmsync.mapping.schema import mapping_schema, project_schema
 from crmsync.mapping.starter import mapping_text, project_text
-from crmsync.model import ObjectSchema
+from crmsync.model import Action, ObjectSchema
 from crmsync.settings import HIDDEN_FOLDER, Settings
-from crmsync.store import profiles, state
+from crmsync.store import state
 from crmsync.sync.context import Store, Works
 
 SCHEMA_AGE = timedelta(days=3650)
@@ -37,12 +39,14 @@ app = typer.Typer()
 @app.command()
 def init(
     connector: Annotated[
-        str | None, typer.Option(help="Which CRM; the first there is, when left out.")
+        str | None,
+        typer.Option("--crm", "--connector", help="Which CRM; the first there is, if left out."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What to call the connection.")] = None,
     object_type: Annotated[
-        str, typer.Option("--object", help="The CRM object that people become.")
-    ] = "contacts",
+        str | None,
+        typer.Option("--object", help="What people become; the CRM's contacts, if left out."),
+    ] = None,
 ) -> None:
     """Write a commented crmsync.yaml, a first mapping and the schemas for your editor.
 
@@ -52,12 +56,16 @@ def init(
     kind = connector or registry.names()[0]
     registry.load(kind)
     name = name or kind
-    variable = f"{name.upper().replace('-', '_')}_TOKEN"
+    first = starter_of(kind)
+    object_type = object_type or first.object_type
+    mapping = mapping_text(
+        name, object_type, (first.match_field, first.email_field), first.further_fields
+    )
     path = Path(os.environ.get("CRMSYNC_CONFIG") or "crmsync.yaml").resolve()
     hidden = path.parent / HIDDEN_FOLDER
     written = {
-        path: project_text(name, kind, variable),
-        path.parent / MAPPINGS / f"{name}-{object_type}.yaml": mapping_text(name, object_type),
+        path: project_text(name, kind, first.auth(name), first.limit),
+        path.parent / MAPPINGS / f"{name}-{object_type.lower()}.yaml": mapping,
         hidden / ".gitignore": "*\n",
     }
     for file, text in written.items():
@@ -68,8 +76,10 @@ def init(
         if file.parent != hidden:
             screen.say(f"{'kept   ' if kept else 'written'}  {_near(file)}")
     write_editor_schemas(hidden, connections=[name])
+    secrets = "client id and secret" if first.has_oauth else "token"
+    variables = " and ".join(first.variables(name))
     screen.say(
-        f"\nNext: put the CRM's token into the environment variable {variable}, then run\n"
+        f"\nNext: put the CRM's {secrets} into the environment ({variables}), then run\n"
         f"  crmsync connect {name}\n  crmsync up"
     )
 
@@ -88,7 +98,7 @@ def check(
     """
     settings = open_settings()
     try:
-        configuration = read_configuration(settings, os.environ, _seen_traits(settings))
+        configuration = read_configuration(settings, os.environ, _store(settings))
     except ConfigError as error:
         if not error.problems:
             raise
@@ -133,27 +143,38 @@ def known_objects(
     return {pair: schema for pair, schema in found.items() if schema is not None}
 
 
-def _seen_traits(settings: Settings) -> set[str]:
-    """Return the names of traits that events have brought; checking makes no database."""
+def _store(settings: Settings) -> Store | None:
+    """Open the database where there is one; checking makes none."""
     database = settings.config_path.parent / HIDDEN_FOLDER / "crmsync.db"
     if settings.database_url.startswith("sqlite") and not database.exists():
-        return set()
-    store = open_store(settings)
-    with store.database.read() as connection:
-        return profiles.known_trait_names(connection)
+        return None
+    return open_store(settings)
 
 
 def _live_problems(works: Works) -> list[Problem]:
-    """Compare each mapping with what its CRM says of its fields, and remember what it said."""
+    """Compare each mapping with what its CRM says of its fields, and remember what it said.
+
+    A CRM that does not answer is a problem of its first mapping; the others are compared.
+    """
     problems: list[Problem] = []
+    silent: set[str] = set()
     database = works.store.database
     for mapping in works.configuration.mappings:
+        if mapping.connection in silent:
+            continue
         try:
-            schema = works.open_sync(mapping).connector.describe(mapping.object_type)
+            connector = works.open_sync(mapping).connector
+            schema = connector.describe(mapping.object_type)
         except ConfigError as mistake:
             problems.append(mapping.place.problem(mistake.user_message))
             continue
-        problems += check_against(mapping, schema)
+        except (ConnectionHalted, RetryLater) as away:
+            silent.add(mapping.connection)
+            message = f"connection '{mapping.connection}' does not answer: {advice_on(away)}"
+            problems.append(mapping.place.problem(message))
+            continue
+        knows_unique = Action.UPSERT in connector.capabilities.records_per_call
+        problems += check_against(mapping, schema, knows_unique=knows_unique)
         database.transact(
             lambda c, name=mapping.connection, schema=schema: state.save_schema(  # type: ignore[misc] # bound now
                 c, name, schema, database.now(c)

@@ -10,19 +10,51 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from crmsync.cli.options import AsJson, Limit
-from crmsync.cli.project import find_person, open_database, open_to_look
-from crmsync.cli.screen import Screen, change_text, json_line, safe, shortened
+from crmsync.cli.finding import find_person_id, find_run
+from crmsync.cli.options import AsJson, Limit, OnePerson, OneRun
+from crmsync.cli.project import open_database, open_to_look
+from crmsync.cli.screen import (
+    Either,
+    Screen,
+    brief_moment,
+    change_text,
+    json_line,
+    safe,
+    shortened,
+)
+from crmsync.cli.tables import Column
 from crmsync.errors import ConfigError
 from crmsync.identity.times import parse_time
-from crmsync.model import RunId
 from crmsync.store import runs as stored_runs
 from crmsync.store.runs import FailureGroup, LogEntry, Run
 from crmsync.sync.context import Store
 from crmsync.sync.replay import failure_groups
 
+RUN_COLUMNS = (
+    Column("run", number=True),
+    Column("sync", least=12),
+    Column("trigger", rank=3),
+    Column("began"),
+    Column("created", "new", number=True),
+    Column("updated", number=True),
+    Column("unchanged", "same", number=True),
+    Column("retried", "again", number=True, rank=1),
+    Column("failed", number=True),
+    Column("calls", number=True, rank=2),
+)
+LOG_COLUMNS = (
+    Column("at"),
+    Column("run", number=True),
+    Column("profile"),
+    Column("object", least=6, rank=1),
+    Column("action", rank=2),
+    Column("outcome"),
+    Column("what", beneath=True),
+)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds."""
+AGES = timedelta(days=36_500)
+"""No log is older."""
 
 app = typer.Typer()
 
@@ -40,41 +72,31 @@ def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
     if not found:
         Screen().say("no runs yet: `crmsync push` makes the first")
         return
-    counts = ("created", "updated", "unchanged", "retried", "failed", "calls")
-    Screen().table(
-        ("run", "sync", "trigger", "began", *counts),
-        [
-            (run.id, run.sync, run.trigger, run.started_at, *(getattr(run, c) for c in counts))
-            for run in found
-        ],
-        numbers="run " + " ".join(counts),
-    )
+    Screen().table(RUN_COLUMNS, [_run_row(run) for run in found])
 
 
 @app.command()
 def log(  # noqa: PLR0913 - each is one way to narrow the list
     *,
     failed: Annotated[bool, typer.Option("--failed", help="Only what did not succeed.")] = False,
-    record: Annotated[
-        str | None, typer.Option(help="One person: a profile id, a user id or an e-mail.")
-    ] = None,
+    record: OnePerson = None,
     since: Annotated[
         str | None, typer.Option(help="A while (90s, 15m, 12h, 1d, 2w) or a time.")
     ] = None,
-    run: Annotated[int | None, typer.Option(help="One run.")] = None,
+    run: OneRun = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List what was done record by record, newest first, with each field's old and new value."""
     store = open_database()
-    person = find_person(store, record).id if record is not None else None
+    person, run_id = find_person_id(store, record), find_run(store, run)
     with store.database.read() as connection:
         entries = stored_runs.find_entries(
             connection,
             store.vault,
             failed=failed,
             profile_id=person,
-            run_id=RunId(run) if run is not None else None,
+            run_id=run_id,
             since=_moment(store, since) if since is not None else None,
             limit=limit,
         )
@@ -126,12 +148,25 @@ def _tell_entries(screen: Screen, entries: list[LogEntry], limit: int) -> None:
         screen.say("nothing in the log matches")
         return
     screen.table(
-        ("at", "run", "profile", "object", "action", "outcome", "what"),
-        [(e.at, e.run, e.profile_id, e.object, e.action, e.outcome, _what(e)) for e in entries],
-        numbers="run",
-    )
+        LOG_COLUMNS,
+        [
+            (
+                Either(entry.at, brief_moment(entry.at, seconds=True)), entry.run,
+                entry.profile_id, entry.object, entry.action, entry.outcome, _what(entry),
+            )
+            for entry in entries
+        ],
+    )  # fmt: skip
     if len(entries) == limit:
         screen.note(f"the latest {limit}; --limit shows more")
+
+
+def _run_row(run: Run) -> tuple[object, ...]:
+    failed = Text(str(run.failed), style="bold red") if run.failed else 0
+    return (
+        run.id, run.sync, run.trigger, run.started_at, run.created, run.updated, run.unchanged,
+        run.retried, failed, run.calls,
+    )  # fmt: skip
 
 
 def _what(entry: LogEntry) -> str:
@@ -145,7 +180,7 @@ def _moment(store: Store, text: str) -> datetime:
     if match:
         with store.database.read() as connection:
             now = store.database.now(connection)
-        return now - timedelta(seconds=int(match[1]) * UNITS[match[2]])
+        return now - min(timedelta(seconds=int(match[1]) * UNITS[match[2]]), AGES)
     try:
         return parse_time(text)
     except ValueError:

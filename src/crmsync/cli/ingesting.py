@@ -22,6 +22,7 @@ from crmsync.cli.progress import Bar, bar
 from crmsync.cli.project import open_project
 from crmsync.cli.screen import Screen, json_line, safe
 from crmsync.errors import ConfigError, EventRejected
+from crmsync.identity.calls import UNNAMED
 from crmsync.identity.reading import Arrival
 from crmsync.identity.rules import Note, NoteCode
 from crmsync.model import Event
@@ -48,6 +49,8 @@ class Report:
     taken: int = 0
     repeated: int = 0
     differing: int = 0
+    unnamed: int = 0
+    """Taken without messageId and timestamp: nobody can tell if they come again."""
     refused: int = 0
     marked: int = 0
     """Links that got something to send."""
@@ -77,11 +80,11 @@ def ingest(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take events from a file: one call of the tracking specification a line.
+    """Take events from a file: one JSON call a line (identify, track, page, group, ...).
 
     A CSV has one person a row under a heading: user_id, email, and any traits. A bad line is
-    reported with its number and the rest is taken; then the exit code is 1. Reading the same file
-    again changes nothing.
+    reported with its number and the rest is taken; then the exit code is 1. What has a messageId
+    (or a timestamp) is never taken twice; what has neither is taken again from the same file.
     """
     works = open_project()
     tune_collector()
@@ -127,6 +130,7 @@ def take_all(
 
     for event in events:
         waiting.append(event)
+        report.unnamed += event.message_id.startswith(UNNAMED)
         if len(waiting) == BATCH:
             commit()
     commit()
@@ -171,22 +175,30 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 
 
 def _tell(screen: Screen, report: Report) -> None:
-    counts = [f"{report.taken:,} events taken"]
+    counts = [_counted(report.taken, "event") + " taken"]
     if report.repeated:
         counts.append(f"{report.repeated:,} seen before")
     if report.refused:
         counts.append(f"{report.refused:,} refused")
-    counts.append(f"{report.marked:,} changes for the CRM")
+    counts.append(f"{_counted(report.marked, 'change')} for the CRM")
     screen.say(", ".join(counts), style="red" if report.refused else "green")
+    if report.unnamed:
+        screen.note(
+            f"  {_counted(report.unnamed, 'event')} without messageId and timestamp would be taken "
+            "again from the same file", style="yellow",
+        )  # fmt: skip
     if report.differing:
         screen.note(
             f"  {report.differing:,} came again with another content under the same messageId: "
             "the first stays", style="yellow",
         )  # fmt: skip
     for code, count in report.notes.most_common(SHOWN_NOTES):
-        screen.note(
-            f"  note ({count:,} times) {code}: {safe(report.examples[code])}", style="yellow"
-        )
+        times = "once" if count == 1 else f"{count:,} times"
+        screen.note(f"  {times} {code}: {safe(report.examples[code])}", style="yellow")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_json(report: Report) -> dict[str, object]:

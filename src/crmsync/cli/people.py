@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from crmsync.cli.options import AsJson
-from crmsync.cli.project import find_person, open_database
-from crmsync.cli.screen import Screen, json_line, moment, safe, value_text
+from crmsync.cli.finding import find_person
+from crmsync.cli.options import PERSON, AsJson
+from crmsync.cli.project import open_database
+from crmsync.cli.screen import Either, Screen, json_line, moment, safe, value_text
+from crmsync.cli.tables import Column
 from crmsync.identity.facts import facts
 from crmsync.model import Identifier, Profile, ProfileKind
 from crmsync.store import known_records
@@ -19,6 +21,15 @@ from crmsync.store.known_records import KnownRecord
 from crmsync.sync.context import Store
 
 PAGE = 500
+COLUMNS = (
+    Column("id", rank=1),
+    Column("user id", least=12),
+    Column("name", least=12),
+    Column("e-mail", least=20),
+    Column("visits", number=True, rank=2),
+    Column("last seen", rank=3),
+    Column("in the CRM", least=14),
+)
 COUNTS = ("sessions", "visits", "pages_viewed", "goals_completed", "revenue")
 
 app = typer.Typer()
@@ -26,18 +37,19 @@ app = typer.Typer()
 
 @app.command()
 def profiles(  # noqa: PLR0913 - each is one way to narrow the list
-    name: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One person: any id or an e-mail.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ID", help=PERSON)] = None,
     *,
     search: Annotated[
-        str, typer.Option(help="Only those whose e-mail, user id or id holds this.")
+        str, typer.Option(metavar="WORDS", help="Only those whose e-mail or user id holds this.")
     ] = "",
     companies: Annotated[bool, typer.Option("--companies", help="Companies, not people.")] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="At most so many; --json: all.")
+        int | None,
+        typer.Option(
+            "--limit", "-n", min=1, metavar="N", help="At most so many; 50, or with --json all."
+        ),
     ] = None,
-    after: Annotated[str, typer.Option(help="Go on after this profile id.")] = "",
+    after: Annotated[str, typer.Option(metavar="ID", help="Go on after this profile id.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List people, or tell all about one of them."""
@@ -98,26 +110,33 @@ def _list(store: Store, kind: ProfileKind, words: str, after: str, limit: int) -
             "nobody matches" if words else "nobody is known yet: `crmsync ingest` takes events"
         )
         return
-    screen.table(
-        ("id", "user id", "name", "e-mail", "visits", "last seen", "in the CRM"),
-        [
-            (
-                profile.id,
-                profile.user_id,
-                facts(profile).get("name"),
-                profile.email,
-                profile.stats.get("sessions", 0),
-                profile.last_seen,
-                ", ".join(f"{r.connection} {r.crm_id or '-'} ({r.state})" for r in records) or "-",
-            )
-            for profile, _, records in found
-        ],
-        numbers="visits",
-    )
+    screen.table(COLUMNS, [_row(profile, records) for profile, _, records in found])
     with store.database.read() as connection:
         total = stored.count(connection, kind)
     if len(found) == limit and not words:
         screen.note(f"{limit} of {total:,}; go on with --after {found[-1][0].id}")
+
+
+def _row(profile: Profile, records: Sequence[KnownRecord]) -> tuple[object, ...]:
+    """Return one row; briefly, a person without a user id is named by our own."""
+    return (
+        profile.id,
+        Either(profile.user_id, profile.user_id or profile.id),
+        facts(profile).get("name"),
+        profile.email,
+        profile.stats.get("sessions", 0),
+        profile.last_seen,
+        Either(
+            ", ".join(f"{r.connection} {r.crm_id or '-'} ({r.state})" for r in records),
+            ", ".join(_brief_record(record) for record in records),
+        ),
+    )
+
+
+def _brief_record(record: KnownRecord) -> str:
+    """Return where a record is, and its state where that is worth a word."""
+    state = f"({record.state})" if record.state != "clean" else ""
+    return " ".join(filter(None, (record.connection, record.crm_id, state)))
 
 
 def _tell(

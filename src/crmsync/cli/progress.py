@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from crmsync.cli.screen import Screen
 from crmsync.sync.flight import Tally
 
 LINE_SECONDS = 5.0
+BAR_WIDTH = 16
 DONE = ("created", "updated", "unchanged", "failed")
 
 
 class Bar:
     """One thing that goes on, shown as it goes."""
 
-    def __init__(self, screen: Screen, name: str, total: int | None, *, unit: str) -> None:
-        """Begin at nothing; `total` is None where nobody knows."""
+    def __init__(
+        self,
+        screen: Screen,
+        name: str,
+        total: int | None,
+        *,
+        unit: str,
+        progress: Progress | None,
+    ) -> None:
+        """Begin at nothing; `total` is None where nobody knows, `progress` without a terminal."""
         self._screen = screen
         self._name = name
         self._unit = unit
@@ -30,11 +40,9 @@ class Bar:
         self._done = 0
         self._words = ""
         self._waited_for = ""
-        self._progress: Progress | None = None
-        if screen.err.is_terminal:
-            self._progress = _drawn(screen)
-            self._task = self._progress.add_task(name, total=total, words="", speed="")
-            self._progress.start()
+        self._progress = progress
+        if progress is not None:
+            self._task = progress.add_task(name, total=total, words="", speed="")
 
     @property
     def seconds(self) -> float:
@@ -70,11 +78,6 @@ class Bar:
             self._screen.note(f"{self._name}: waits {seconds:.1f} s: {why}")
             self._waited_for = why
 
-    def end(self) -> None:
-        """Take it from the screen."""
-        if self._progress is not None:
-            self._progress.stop()
-
     def _say(self) -> None:
         self._said_at = time.monotonic()
         of = f" of {self._total:,}" if self._total else ""
@@ -88,11 +91,22 @@ class Bar:
 @contextmanager
 def bar(screen: Screen, name: str, total: int | None, *, unit: str) -> Iterator[Bar]:
     """Show progress while the block runs."""
-    shown = Bar(screen, name, total, unit=unit)
-    try:
+    with bars(screen, {name: total}, unit=unit) as shown:
+        yield shown[name]
+
+
+@contextmanager
+def bars(
+    screen: Screen, totals: Mapping[str, int | None], *, unit: str
+) -> Iterator[dict[str, Bar]]:
+    """Show the progress of several things at once, a line each, while the block runs."""
+    progress = _drawn(screen) if screen.err.is_terminal else None
+    shown = {
+        name: Bar(screen, name, total, unit=unit, progress=progress)
+        for name, total in totals.items()
+    }
+    with progress or nullcontext():
         yield shown
-    finally:
-        shown.end()
 
 
 def done_of(tally: Tally) -> int:
@@ -118,11 +132,21 @@ class _Ratio(ProgressColumn):
 
 def _drawn(screen: Screen) -> Progress:
     return Progress(
-        TextColumn("{task.description}", style="bold"),
-        BarColumn(bar_width=16),
-        _Ratio(),
-        TextColumn("{task.fields[speed]}", style="cyan"),
-        TextColumn("{task.fields[words]}", style="dim"),
+        TextColumn("{task.description}", style="bold", table_column=_firm()),
+        BarColumn(bar_width=BAR_WIDTH, table_column=_firm(BAR_WIDTH)),
+        _Ratio(table_column=_firm()),
+        TextColumn("{task.fields[speed]}", style="cyan", table_column=_firm()),
+        TextColumn(
+            "{task.fields[words]}",
+            style="dim",
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
         console=screen.err,
         transient=True,
+        expand=True,
     )
+
+
+def _firm(least: int | None = None) -> Column:
+    """Return a column that keeps its width where there is little room: the words give way."""
+    return Column(no_wrap=True, min_width=least)

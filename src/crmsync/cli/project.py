@@ -9,12 +9,10 @@ from pathlib import Path
 from crmsync import logging
 from crmsync.bootstrap import open_store, open_works
 from crmsync.cli.screen import Screen
-from crmsync.errors import ConfigError, CrmsyncError
+from crmsync.errors import ConfigError
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.problems import did_you_mean
-from crmsync.model import Profile
 from crmsync.settings import Settings, load_settings
-from crmsync.store import profiles
 from crmsync.sync.context import Ring, Store, Works
 
 
@@ -79,15 +77,3 @@ def chosen_mappings(works: Works, sync: str | None) -> list[SyncMapping]:
         near = did_you_mean(sync, works.mappings)
         raise ConfigError(f"there is no sync '{sync}'{near or f'; there are: {known}'}")
     return [mapping]
-
-
-def find_person(store: Store, name: str) -> Profile:
-    """Return the profile that an id, a user id, an e-mail or any other identifier names."""
-    with store.database.read() as connection:
-        profile = profiles.find(connection, name)
-    if profile is None:
-        raise CrmsyncError(
-            f"nobody is known by '{name}': give an e-mail, a user id or a profile id; "
-            "`crmsync profiles --search` finds people by a part of these"
-        )
-    return profile

@@ -20,7 +20,11 @@ from crmsync.store import profiles, state
 from crmsync.sync import command
 from crmsync.sync.command import Pushed
 from crmsync.sync.context import Works
+from crmsync.sync.delivery import UNREACHABLE
 from crmsync.sync.marking import bring_up_to_date, mark_all
+
+REAUTHORISE = "reauth_required"
+"""The cause of a rest because the CRM does not accept our credentials."""
 
 app = typer.Typer()
 
@@ -100,7 +104,7 @@ def push_and_tell(  # noqa: PLR0913 - what is pushed, and how it is told
     if as_json:
         json_line(_as_json(mapping, pushed, seconds))
     else:
-        _tell(screen, mapping, pushed, seconds)
+        _tell(screen, works, mapping, pushed, seconds)
     return pushed.tally.rest is None and not pushed.tally.counts["failed"]
 
 
@@ -136,7 +140,9 @@ def _unpaused(works: Works, mappings: list[SyncMapping], *, by_name: bool) -> li
     return running
 
 
-def _tell(screen: Screen, mapping: SyncMapping, pushed: Pushed, seconds: float) -> None:
+def _tell(
+    screen: Screen, works: Works, mapping: SyncMapping, pushed: Pushed, seconds: float
+) -> None:
     tally = pushed.tally
     done = done_of(tally)
     if not done and tally.rest is None and not tally.counts:
@@ -148,6 +154,13 @@ def _tell(screen: Screen, mapping: SyncMapping, pushed: Pushed, seconds: float) 
         )
     if tally.rest is not None:
         screen.note(f"  stopped: {tally.rest.message}", style="red")
+        if tally.rest.cause == REAUTHORISE:
+            screen.note(f"  {works.configuration.connections[mapping.connection].remedy}")
+        elif tally.rest.cause == UNREACHABLE:
+            screen.note(
+                f"  is the base_url of connection '{mapping.connection}' right, and can this "
+                "machine reach it?"
+            )
         screen.note("  nothing is lost: what is left is sent by the worker or the next push")
     if tally.counts["failed"]:
         screen.note(

@@ -6,17 +6,29 @@ from typing import Annotated
 
 import typer
 
-from crmsync.cli.project import find_person, open_project
+from crmsync.cli.finding import find_person_id, find_run
+from crmsync.cli.options import OnePerson, OneRun
+from crmsync.cli.project import open_project
 from crmsync.cli.pushing import push_and_tell
-from crmsync.cli.screen import Screen
+from crmsync.cli.screen import Screen, safe
 from crmsync.cli.stopping import stopping
-from crmsync.errors import ConfigError
-from crmsync.model import RunId
+from crmsync.cli.tables import Column
+from crmsync.errors import ConfigError, CrmsyncError
 from crmsync.store.failed_links import FailedLink
+from crmsync.store.runs import FailureGroup
 from crmsync.sync.context import Works
 from crmsync.sync.marking import bring_up_to_date
 from crmsync.sync.replay import choose, failure_groups
 from crmsync.sync.replay import replay as make_due_again
+
+COLUMNS = (
+    Column("profile"),
+    Column("connection", least=8, rank=2),
+    Column("object", least=8, rank=1),
+    Column("state"),
+    Column("code", least=14),
+    Column("field", least=8),
+)
 
 app = typer.Typer()
 
@@ -24,13 +36,11 @@ app = typer.Typer()
 @app.command()
 def replay(
     *,
-    run: Annotated[int | None, typer.Option(help="What failed in this run.")] = None,
+    run: OneRun = None,
     group: Annotated[
         str | None, typer.Option(help="What fails for this cause; `crmsync failures` names it.")
     ] = None,
-    record: Annotated[
-        str | None, typer.Option(help="One person: a profile id, a user id or an e-mail.")
-    ] = None,
+    record: OnePerson = None,
     all_dead: Annotated[bool, typer.Option("--all-dead", help="Everything set aside.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be sent.")
@@ -44,17 +54,18 @@ def replay(
         raise ConfigError("choose what to replay: one of --run, --group, --record and --all-dead")
     works = open_project()
     screen = Screen()
-    person = find_person(works.store, record).id if record is not None else None
     chosen = choose(
         works,
-        run_id=RunId(run) if run is not None else None,
+        run_id=find_run(works.store, run),
         group=group,
-        profile_id=person,
+        profile_id=find_person_id(works.store, record),
         dead_only=all_dead,
     )
-    if not chosen:
-        screen.say(_nothing(works, group))
+    if not chosen and all_dead:
+        screen.say("nothing is set aside")
         return
+    if not chosen:
+        raise CrmsyncError(_nothing(works, group, record))
     if dry_run:
         _list(screen, chosen)
         return
@@ -75,16 +86,25 @@ def _push(works: Works, chosen: list[FailedLink]) -> bool:
     return fine
 
 
-def _nothing(works: Works, group: str | None) -> str:
+def _nothing(works: Works, group: str | None, record: str | None) -> str:
+    """Say that nothing matches, and what would."""
+    there = [f"{name} ({_cause(one)})" for name, one in failure_groups(works)]
+    known = f"causes now: {', '.join(there)}" if there else "nothing fails now"
     if group is not None:
-        there = ", ".join(name for name, _ in failure_groups(works)) or "none"
-        return f"nothing fails for the cause '{group}'; causes now: {there}"
-    return "nothing to replay: nothing that was chosen fails now"
+        return f"no cause is called '{safe(group)}'; {known}"
+    if record is not None:
+        return f"nothing of '{safe(record)}' fails now; {known}"
+    return f"nothing that failed in that run still fails; {known}"
+
+
+def _cause(group: FailureGroup) -> str:
+    where = f" in '{safe(group.field)}'" if group.field else ""
+    return f"{group.count:,} {safe(group.code)}{where}"
 
 
 def _list(screen: Screen, chosen: list[FailedLink]) -> None:
     screen.table(
-        ("profile", "connection", "object", "state", "code", "field"),
+        COLUMNS,
         [(c.profile_id, c.connection, c.object_type, c.state, c.code, c.field) for c in chosen],
     )
     screen.say(f"{len(chosen):,} would be sent again; nothing was sent")

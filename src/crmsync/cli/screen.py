@@ -10,21 +10,24 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from crmsync.cli.tables import Cell, Column, drawn
 from crmsync.identity.times import iso
 
 _UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 """Unicode categories that can change what is shown around them."""
 NAME_WIDTH = 9
 """Characters of the names in a list of items."""
+LEAST = 12
+"""To how many characters a column may be cut that says nothing else."""
 LONGEST = 200
 """Characters of a CRM's words worth reading in a list."""
 STYLES = {
@@ -74,35 +77,31 @@ class Screen:
         self.err.print(text, style=style, soft_wrap=True)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: str = ""
+        self,
+        columns: Sequence[Column | str],
+        rows: Iterable[Sequence[object]],
+        *,
+        numbers: str = "",
     ) -> None:
-        """Print rows under a heading; the columns named in `numbers` stand to the right."""
-        right = set(numbers.split())
+        """Print rows under a heading: fitted to a terminal, in a pipe whole and one line each.
+
+        A column that is given as a name alone may be cut; those in `numbers` stand to the right.
+        """
+        known = [_column(one, numbers.split()) for one in columns]
         cells = [[cell(value) for value in row] for row in rows]
-        if self.is_terminal:
-            self._drawn(columns, cells, right)
-        else:
-            self._plain(columns, cells, right)
+        if not self.is_terminal:
+            self._plain(known, cells)
+            return
+        for line in drawn(known, cells, self.out.width):
+            self.out.print(line, soft_wrap=isinstance(line, Text))
 
-    def _drawn(
-        self, columns: Sequence[str], cells: Sequence[Sequence[Text]], right: set[str]
-    ) -> None:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
-        for name in columns:
-            table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-        for row in cells:
-            table.add_row(*row)
-        self.out.print(table)
-
-    def _plain(
-        self, columns: Sequence[str], cells: Sequence[Sequence[Text]], right: set[str]
-    ) -> None:
-        texts = [list(columns), *([c.plain for c in row] for row in cells)]
+    def _plain(self, columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> None:
+        texts = [[c.name for c in columns], *([c.full.plain for c in row] for row in cells)]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
         for row in texts:
             padded = [
-                value.rjust(width) if name in right else value.ljust(width)
-                for name, value, width in zip(columns, row, widths, strict=True)
+                value.rjust(width) if column.number else value.ljust(width)
+                for column, value, width in zip(columns, row, widths, strict=True)
             ]
             self.say("  ".join(padded).rstrip())
 
@@ -154,21 +153,48 @@ def change_text(fields: Mapping[str, Sequence[Any]], limit: int = 4) -> str:
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
 
-def cell(value: object) -> Text:
-    """Return one cell of a table: times to the second in UTC, known words in their colour."""
-    if isinstance(value, Text):
-        return value
-    if value is None:
-        return Text("-", style="dim")
-    if isinstance(value, datetime):
-        return Text(moment(value))
-    text = safe(str(value))
-    return Text(text, style=STYLES.get(text, ""))
+@dataclass(frozen=True, slots=True)
+class Either:
+    """What a cell holds, and what is shown of it where the full form finds no room."""
+
+    full: object
+    brief: object
+
+
+def cell(value: object) -> Cell:
+    """Return one cell of a table: times in UTC, known words in their colour, noughts faint."""
+    match value:
+        case Either(full, brief):
+            return Cell(cell(full).full, cell(brief).brief)
+        case datetime():
+            return Cell(Text(moment(value)), Text(brief_moment(value)))
+        case Text():
+            text = value
+        case None | "":
+            text = Text("-", style="dim")
+        case _:
+            clean = safe(str(value))
+            text = Text(clean, style="dim" if value == 0 else STYLES.get(clean, ""))
+    return Cell(text, text)
 
 
 def moment(at: datetime) -> str:
     """Return a time as people read it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def brief_moment(at: datetime, *, seconds: bool = False) -> str:
+    """Return a time without its year, or without its hour where the year is another one."""
+    at = at.astimezone(UTC)
+    if at.year != datetime.now(UTC).year:
+        return f"{at:%Y-%m-%d}"
+    return f"{at:%m-%d %H:%M:%S}Z" if seconds else f"{at:%m-%d %H:%M}Z"
+
+
+def _column(one: Column | str, numbers: Sequence[str]) -> Column:
+    if isinstance(one, Column):
+        return one
+    return Column(one, number=one in numbers, least=None if one in numbers else LEAST)
 
 
 def _plain_value(value: object) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from fastapi import FastAPI
 
 from crmsync.api.app import make_app
 from crmsync.bootstrap import tune_collector
+from crmsync.cli.liveness import patience_seconds
 from crmsync.cli.project import open_project, open_settings
 from crmsync.cli.screen import Screen
 from crmsync.cli.stopping import stopping
@@ -26,15 +26,12 @@ from crmsync.cli.write_key import write_key
 from crmsync.errors import ConfigError
 from crmsync.store import schema
 from crmsync.store.database import Database
-from crmsync.sync.context import Works
 from crmsync.sync.worker import Worker
 
 REQUESTS_SECONDS = 5
 """How long requests under way may take after the signal to stop."""
 WORKER_SECONDS = 28.0
 """And then the calls to a CRM; together less than the 35 seconds that are promised."""
-ALIVE_SECONDS = 120.0
-"""A worker whose last look for work is longer ago, and many sweeps, hangs."""
 MAX_PORT = 65_535
 
 app = typer.Typer()
@@ -67,7 +64,8 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     tune_collector()
     worker.start()
     try:
-        web = make_app(works, key, is_alive=lambda: _is_alive(works, worker))
+        patience = patience_seconds(settings, works.configuration.timing.sweep_seconds)
+        web = make_app(works, key, is_alive=lambda: worker.idle_seconds < patience)
         _serve(web, listener, "API, worker and scheduler")
     finally:
         worker.stop(WORKER_SECONDS)
@@ -87,7 +85,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     else:
         from crmsync.cli.workers import open_with_doorbell  # noqa: PLC0415 - Celery costs a second
 
-        works = open_with_doorbell(settings)
+        works, _ = open_with_doorbell(settings)
     listener = _listen(host, port)
     tune_collector()
     _serve(make_app(works, key), listener, "API")
@@ -133,8 +131,3 @@ def _serve(web: FastAPI, listener: socket.socket, what: str) -> None:
         Screen().note(f"{what}: http://{shown}:{port} (Ctrl-C stops)", style="green")
         server.run(sockets=[listener])
         asked.set()
-
-
-def _is_alive(works: Works, worker: Worker) -> bool:
-    patience = max(ALIVE_SECONDS, 4 * works.configuration.timing.sweep_seconds)
-    return time.monotonic() - worker.swept_at < patience

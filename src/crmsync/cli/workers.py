@@ -4,51 +4,49 @@ from __future__ import annotations
 
 import os
 
-import structlog
 import typer
 
 from crmsync import tasks
-from crmsync.bootstrap import tune_collector
+from crmsync.bootstrap import CALLS_IN_FLIGHT, tune_collector
+from crmsync.cli.liveness import LifeSign, patience_seconds
 from crmsync.cli.project import open_project, open_settings
 from crmsync.cli.screen import Screen
 from crmsync.cli.stopping import stopping
 from crmsync.errors import ConfigError, StoreUnavailable
-from crmsync.settings import Settings
+from crmsync.logging import Outage
+from crmsync.settings import Role, Settings
 from crmsync.sync.context import Works
 from crmsync.sync.marking import bring_up_to_date
 from crmsync.sync.schedule import tick
 from crmsync.sync.worker import Worker
 
-log = structlog.get_logger()
 app = typer.Typer()
 
 
 @app.command()
 def worker() -> None:
-    """Send what is due whenever Celery's messages ask for it, and look around by itself."""
+    """Send what is due: at once when a message asks for it, else on looking around by itself."""
     settings = open_settings(quiet=False)
     _broker_of(settings, "worker")
-    works = open_with_doorbell(settings)
+    works, _ = open_with_doorbell(settings)
     queues = [tasks.QUEUE_PREFIX + name for name in _connection_names(works)]
     if not queues:
         raise ConfigError("no mapping yet: there is nothing for a worker to send")
     celery = tasks.make_app(_broker_of(settings, "worker"), _connection_names(works))
     tune_collector()
-    Screen().note(f"worker {os.getpid()} serves {', '.join(_connection_names(works))}")
-    tasks.serve(
-        celery,
-        Worker(works),
-        [
-            "--pool=threads",
-            "--concurrency=1",  # it only rings: each connection has a thread of its own
-            f"--queues={','.join(queues)}",
-            f"--hostname=crmsync-{os.getpid()}@%h",
-            "--loglevel=WARNING",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ],
-    )
+    Screen().note(f"worker {os.getpid()}: {_calls_at_once(works)} (Ctrl-C stops)", style="green")
+    arguments = [
+        "--pool=threads",
+        "--concurrency=1",  # it only rings: each connection has a thread of its own
+        f"--queues={','.join(queues)}",
+        f"--hostname=crmsync-{os.getpid()}@%h",
+        "--loglevel=WARNING",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    with _life_sign(Role.WORKER, settings, works) as sign:
+        tasks.serve(celery, Worker(works, sign.renew), arguments)
 
 
 @app.command()
@@ -56,27 +54,48 @@ def scheduler() -> None:
     """Keep the schedule: any number may run, one of them takes each tick."""
     settings = open_settings(quiet=False)
     _broker_of(settings, "scheduler")
-    works = open_with_doorbell(settings)
+    works, bell = open_with_doorbell(settings)
     sweep_seconds = works.configuration.timing.sweep_seconds
-    Screen().note(f"scheduler {os.getpid()} keeps {len(works.configuration.mappings)} syncs")
-    with stopping() as asked:
+    syncs = ", ".join(works.mappings) or "no sync yet"
+    Screen().note(f"scheduler {os.getpid()}: {syncs} (Ctrl-C stops)", style="green")
+    database = Outage("database", meanwhile="nothing is scheduled")
+    with stopping() as asked, _life_sign(Role.SCHEDULER, settings, works) as sign:
         while not asked.is_set():
+            bell.look()
             try:
-                bring_up_to_date(works)
+                bring_up_to_date(works, lambda _: sign.renew())
                 tick(works)
+                sign.renew()
             except StoreUnavailable as away:
-                log.warning("store_unavailable", detail=away.user_message)
+                database.missed(away.user_message)
+            else:
+                database.answered()
             asked.wait(sweep_seconds)
 
 
-def open_with_doorbell(settings: Settings) -> Works:
+def open_with_doorbell(settings: Settings) -> tuple[Works, tasks.Doorbell]:
     """Open the project with a doorbell that rings workers in other processes."""
     works = open_project(settings=settings)
     bell = tasks.Doorbell(
         tasks.make_app(_broker_of(settings, "api"), _connection_names(works)),
         works.configuration.timing.linger_seconds,
     )
-    return open_project(settings=settings, ring=bell.ring)
+    return open_project(settings=settings, ring=bell.ring), bell
+
+
+def _life_sign(role: Role, settings: Settings, works: Works) -> LifeSign:
+    sweep_seconds = works.configuration.timing.sweep_seconds
+    return LifeSign(role, patience_seconds(settings, sweep_seconds))
+
+
+def _calls_at_once(works: Works) -> str:
+    """Return each connection with the calls that may be under way to it at once."""
+    known = works.configuration.connections
+    calls = {
+        name: known[name].limits.get("concurrent_calls", CALLS_IN_FLIGHT)
+        for name in _connection_names(works)
+    }
+    return ", ".join(f"{name} (up to {many} calls at once)" for name, many in calls.items())
 
 
 def _broker_of(settings: Settings, command: str) -> str:

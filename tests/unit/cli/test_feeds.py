@@ -88,3 +88,56 @@ def test_a_csv_that_is_not_about_people_is_refused_at_once(heading, words):
     """Without a column that names people, or with a name twice, nothing is read."""
     with pytest.raises(ConfigError, match=words):
         rows(heading + "\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ('{"type": bad}', "not JSON: expecting value at column 10"),
+        ('{"type": "identify"', "not JSON: it ends before it is complete"),
+        ('{"type": "identify", "userId": "u"},', "something follows the first value at column 36"),
+        ('[{"type": "identify"}]', "a call is one JSON object, {...}; this is a list of several"),
+        ('"x"', "a call is one JSON object, {...}"),
+        ('{"userId": "u"}', "type is missing or is not one of identify, track"),
+    ],
+)
+def test_a_bad_line_says_what_is_wrong_and_names_no_line_of_its_own(bad, words):
+    """The reader gives the line's number; a second one, within the line, would only confuse."""
+    ((number, told),) = lines(bad)
+    assert number == 1
+    assert words in told
+    assert "line 1" not in told
+    assert "line 2" not in told
+
+
+def test_a_quote_that_is_never_closed_swallows_nobody_silently():
+    """The rows that it took along are named; those before it count."""
+    read = rows('user_id,name\nu1,Ann\nu2,"Bob\nu3,Cyd\nu4,Dan\n')
+    assert read[0] == (2, "u1")
+    number, told = read[1]
+    assert number == 3
+    assert 'a quote (") is opened and never closed; lines 3 to 5 were not taken' in told
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (",,pro\n", "user_id and email say nothing: nobody knows who this is"),
+        ("u1,,caf\udce9\n", "the text is not UTF-8; convert it first"),
+        ('u1,,"a"b\n', "not CSV: ',' expected after '\"'"),
+    ],
+)
+def test_a_bad_row_is_told_in_the_words_of_a_table(row, told):
+    """Columns are named as the heading names them."""
+    assert rows("user_id,email,plan\n" + row) == [(2, told)]
+
+
+def test_rows_of_nothing_are_passed_over():
+    """Spreadsheets leave rows of commas at the end of what they write."""
+    assert rows("user_id,email\n,\nu1,\n , \n") == [(3, "u1")]
+
+
+def test_a_csv_of_another_make_is_told_apart():
+    """The heading is repeated, and what seems to part its cells is named."""
+    with pytest.raises(ConfigError, match="parted by ';', not by commas"):
+        rows("user_id;email\nu1;x\n")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import structlog.testing
 
 from crmsync import logging
 from crmsync.errors import ConfigError, Unavailable
+from crmsync.logging import Outage
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,20 @@ def test_a_level_that_there_is_not_is_refused():
     """A slip in CRMSYNC_LOG_LEVEL is told, not ignored."""
     with pytest.raises(ConfigError, match="debug, info, warning, error"):
         logging.set_up("loud")
+
+
+def test_an_outage_is_told_once_then_seldom_and_when_it_ends():
+    """However often it is tried: a line at once, one every ten minutes, one when it is back."""
+    now = [0.0]
+    outage = Outage("broker", meanwhile="the sweep serves", clock=lambda: now[0])
+    with structlog.testing.capture_logs() as told:
+        for second in range(0, 1_500, 5):
+            now[0] = float(second)
+            outage.missed("refused")
+        outage.answered()
+        outage.answered()
+    assert [(one["event"], one["away_seconds"]) for one in told] == [
+        ("broker_away", 0), ("broker_away", 600), ("broker_away", 1200), ("broker_back", 1495),
+    ]  # fmt: skip
+    assert told[0]["why"] == "refused"
+    assert told[0]["meanwhile"] == "the sweep serves"

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crmsync.cli.screen import Screen, change_text, json_line, safe, value_text
+from crmsync.cli.screen import Either, Screen, cell, change_text, json_line, safe, value_text
+from crmsync.cli.tables import Column
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,31 @@ def test_json_lines_hold_canonical_times(capsys):
     json_line({"at": datetime(2026, 1, 31, 12, tzinfo=UTC), "name": "Zoë"})
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line) == {"at": "2026-01-31T12:00:00.000Z", "name": "Zoë"}
+
+
+def test_a_pipe_gets_every_column_in_full(capsys):
+    """Brief forms, left-out columns and ellipses are for terminals alone."""
+    at = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    columns = (Column("at"), Column("e-mail", least=4, rank=1), Column("what", beneath=True))
+    Screen().table(columns, [(at, Either("ann@acme.example", "ann"), "x" * 300)])
+    heading, row = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["at", "e-mail", "what"]
+    assert row == f"2026-01-31 12:00:00Z  ann@acme.example  {'x' * 300}"
+
+
+@pytest.mark.parametrize(
+    ("value", "full", "brief"),
+    [
+        (None, "-", "-"),
+        (0, "0", "0"),
+        (Either("hubspot 1 (clean)", "hubspot 1"), "hubspot 1 (clean)", "hubspot 1"),
+        (datetime(2001, 1, 31, 12, tzinfo=UTC), "2001-01-31 12:00:00Z", "2001-01-31"),
+        (datetime.now(UTC).replace(month=1, day=31, hour=12, minute=5),
+         None, "01-31 12:05Z"),
+    ],
+)  # fmt: skip
+def test_a_cell_has_a_full_and_a_brief_form(value, full, brief):
+    """A time of another year keeps its year even when it is brief."""
+    shown = cell(value)
+    assert shown.brief.plain == brief
+    assert full is None or shown.full.plain == full
