@@ -1,4 +1,4 @@
-"""The demo's folder: a crmsync project like any other, and what the simulated CRM held at the end.
+"""The demo's folder: a crmsync project like any other, and what the simulated CRMs held at the end.
 
 It is kept, so that the commands named at the end of the demo work, and so that a second demo
 finds everything as the first one left it. What a demo that was cut short, or another version, has
@@ -14,48 +14,33 @@ import shlex
 import shutil
 import stat
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from crmsync.demo import people
+from crmsync.demo.crms import CRMS
 from crmsync.errors import CrmsyncError
 
 PROJECT = """\
 # The demo's project. Yours comes from `crmsync init`.
+# The secrets are of simulated accounts: those of a real one stay in the environment, as ${{NAME}}.
 connections:
-  hubspot:
-    connector: hubspot
-    auth: {{token: pat-na1-demo}}      # of a simulated account; a real one stays in the environment
-    base_url: {url}   # the simulated CRM
-
+{connections}
 goals:                               # tracked events that count; revenue is the sum of theirs
   plan_upgraded: {{}}
   demo_booked: {{}}
 
-# Scaled down, so that half a minute shows what takes minutes: by default 30, 120 and 300 seconds.
-timing: {{request_deadline_seconds: 2, lease_seconds: 12, settle_seconds: 13, linger_seconds: 0.05}}
+# Scaled down, so that half a minute shows what takes minutes: by default 30, 120 and 300 seconds,
+# 100, 180 and 660 for Salesforce.
+timing: {{request_deadline_seconds: 4, lease_seconds: 15, settle_seconds: 16, linger_seconds: 0.05}}
 """
-MAPPING = """\
-# People become HubSpot contacts: which field of theirs gets which trait of ours.
-connection: hubspot
-source: profiles
-object: contacts
-match:                       # how a contact is found while a person has no link to one yet
-  crmsync_id: profile_id     # a unique field of ours
-  email: email               # takes over a contact that is already there
-trigger: realtime
-fields:                      # theirs: ours
-  email: email
-  firstname: first_name
-  lastname: last_name
-  company: company
-  jobtitle: company_position
-  plan: plan                 # a picklist in HubSpot
-  lifecyclestage: {from: plan, map: {free: lead, trial: opportunity}, default: customer}
-  total_visits: {from: visits, trigger: hourly}
-  goals_completed: {from: goals_completed, trigger: hourly}
-  last_website_visit: {from: last_seen, transform: [date], trigger: daily}
+CONNECTION = """\
+  {crm.name}:
+    connector: {crm.name}
+    {crm.connection}
+    base_url: {url}   # the simulated CRM
 """
 COMMAND = """\
 #!/bin/sh
@@ -73,28 +58,29 @@ class Folder:
         self.config = path / "crmsync.yaml"
         self.events = path / "events.jsonl"
         self.command = path / "crmsync"
-        self._crm = path / "simulated-crm.json"
+        self.changes = path / "changes.jsonl"
+        self._held = path / "simulated-crms.json"
 
-    def prepare(self, url: str, *, fresh: bool) -> dict[str, Any] | None:
-        """Write the files; return what the simulated CRM held when an earlier demo ended."""
+    def prepare(self, urls: Mapping[str, str], *, fresh: bool) -> dict[str, Any] | None:
+        """Write the files; return what each simulated CRM held when an earlier demo ended."""
         earlier = None if fresh else self._earlier()
         try:
             if earlier is None:
                 self._start_anew()
-            self._crm.unlink(missing_ok=True)  # written again at the end: one cut short has none
-            self.config.write_text(PROJECT.format(url=url))
+            self._held.unlink(missing_ok=True)  # written again at the end: one cut short has none
+            self.config.write_text(PROJECT.format(connections=_connections(urls)))
         except OSError as error:
             raise CrmsyncError(
                 f"cannot write to {self.path} ({error.strerror}); --folder names another place"
             ) from None
         return earlier
 
-    def keep(self, held: dict[str, Any]) -> None:
-        """Keep what the simulated CRM holds for the next demo."""
+    def keep(self, held: Mapping[str, Any]) -> None:
+        """Keep what each simulated CRM holds for the next demo."""
         text = json.dumps({"made_by": _fingerprint(), "held": held})
-        draft = self._crm.with_suffix(".draft")
+        draft = self._held.with_suffix(".draft")
         draft.write_text(text)
-        draft.replace(self._crm)
+        draft.replace(self._held)
 
     def shown_command(self) -> str:
         """Return how to call crmsync in this folder from the shell that started the demo."""
@@ -106,7 +92,7 @@ class Folder:
 
     def _earlier(self) -> dict[str, Any] | None:
         try:
-            kept = json.loads(self._crm.read_text())
+            kept = json.loads(self._held.read_text())
             held: dict[str, Any] = kept["held"]
             return held if kept["made_by"] == _fingerprint() else None
         except (OSError, ValueError, KeyError, TypeError):
@@ -119,7 +105,8 @@ class Folder:
         mappings = self.path / "mappings"
         mappings.mkdir(parents=True)
         (self.path / ".gitignore").write_text("*\n")
-        (mappings / "hubspot-contacts.yaml").write_text(MAPPING)
+        for crm in CRMS:
+            (mappings / f"{crm.sync}.yaml").write_text(crm.mapping)
         with self.events.open("w") as file:
             for call in people.generate(datetime.now(UTC)):
                 file.write(json.dumps(call, ensure_ascii=False) + "\n")
@@ -128,7 +115,11 @@ class Folder:
         self.command.chmod(self.command.stat().st_mode | stat.S_IXUSR)
 
 
+def _connections(urls: Mapping[str, str]) -> str:
+    return "\n".join(CONNECTION.format(crm=crm, url=urls[crm.name]) for crm in CRMS)
+
+
 def _fingerprint() -> str:
     """Return what names this version of the demo: the same files, the same folder."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -1,4 +1,4 @@
-"""A simulated CRM in a process of its own, which never outlives the one that started it.
+"""The simulated CRMs in a process of their own, which never outlives the one that started it.
 
 `python -m crmsync.demo.simulated` serves until its stdin ends, however the demo came to its end.
 """
@@ -13,30 +13,30 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from crmsync.demo.crms import CRMS
 from crmsync.errors import CrmsyncError
 from crmsync.sandbox import Control, serve
 
-CRM = "hubspot"
-LATENCY_SECONDS = 0.1
-"""How long the CRM takes for an answer."""
+LATENCY_SECONDS = 0.05
+"""How long a CRM takes for an answer."""
 STOP_SECONDS = 5.0
 
 
 @contextmanager
-def simulated_crm() -> Iterator[Control]:
-    """Serve a simulated CRM on a free loopback port while the block runs."""
+def simulated_crms() -> Iterator[dict[str, Control]]:
+    """Serve the simulated CRMs on free loopback ports while the block runs; give them by name."""
     child = subprocess.Popen(
         [sys.executable, "-m", "crmsync.demo.simulated"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the demo; the CRM ends when its stdin does
+        start_new_session=True,  # Ctrl-C is for the demo; the CRMs end when its stdin does
     )
     try:
-        line = child.stdout.readline() if child.stdout else ""
-        if not line:
-            raise CrmsyncError("the simulated CRM could not listen on 127.0.0.1")
-        yield Control(line.split()[1])
+        lines = [child.stdout.readline().split() if child.stdout else [] for _ in CRMS]
+        if not all(lines):
+            raise CrmsyncError("the simulated CRMs could not listen on 127.0.0.1")
+        yield {name: Control(url) for name, url in lines}
     finally:
         if child.stdin:
             child.stdin.close()
@@ -52,7 +52,12 @@ def simulated_crm() -> Iterator[Control]:
 def main() -> None:
     """Serve until stdin ends."""
     threading.Thread(target=_stop_with_stdin, daemon=True).start()
-    serve([CRM], port=0, settings={"latency_seconds": LATENCY_SECONDS})
+    serve(
+        [crm.name for crm in CRMS],
+        port=0,
+        settings={"latency_seconds": LATENCY_SECONDS},
+        own={crm.name: crm.settings for crm in CRMS},
+    )
 
 
 def _stop_with_stdin() -> None:

@@ -109,7 +109,7 @@ def _pause(works: Works, mapping: SyncMapping, rest: Rest | None) -> Rest | None
     if due is None:
         return None
     seconds = max(0.0, (due - now).total_seconds())
-    return Rest(seconds, "again", "what was uncertain is sent again")
+    return Rest(seconds, "again", "what is not done yet is sent again")
 
 
 def _verification(works: Works, mapping: SyncMapping) -> datetime | None:

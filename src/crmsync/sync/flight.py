@@ -31,6 +31,8 @@ from crmsync.sync.records import Draft, Target
 
 SETTLE_AT = 500
 """Results that are worth a commit while more are on their way."""
+SETTLE_AFTER_SECONDS = 1.0
+"""How long a result waits for others at most: where a call takes one record, they come slowly."""
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ class Flight:
         self._air: dict[Future[Delivered], _Aboard] = {}
         self._landed: list[tuple[Slice, Settlement]] = []
         self._landed_calls = 0
+        self._settled_at = time.monotonic()
         self._held: list[Slice] = []
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="settle")
         self._committing: tuple[_Landed, Future[list[Settled]]] | None = None
@@ -212,7 +215,8 @@ class Flight:
         ]
 
     def _settle_enough(self) -> None:
-        if len(self._landed) >= SETTLE_AT:
+        waited = time.monotonic() - self._settled_at
+        if len(self._landed) >= SETTLE_AT or (self._landed and waited > SETTLE_AFTER_SECONDS):
             self._settle()
 
     def _settle(self) -> None:
@@ -225,6 +229,7 @@ class Flight:
             by_lease.setdefault(slice_.lease.token, (slice_.lease, []))[1].append(settled)
         landed = _Landed([slice_ for slice_, _ in self._landed], by_lease, self._landed_calls)
         self._landed, self._landed_calls = [], 0
+        self._settled_at = time.monotonic()
         self._committing = landed, self._committer.submit(_commit, self._sync, landed)
 
     def _finish_commit(self) -> None:

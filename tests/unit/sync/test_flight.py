@@ -65,6 +65,20 @@ def test_what_needs_no_call_is_settled_on_the_way(works_with, crm, monkeypatch):
     assert max(leased) <= 2  # that of a commit under way, and the next
 
 
+def test_results_that_come_slowly_are_not_kept_for_long(works_with, crm, monkeypatch):
+    """A result is committed a second after the last ones, however few have come."""
+    works = works_with(KEYED)
+    sync = replace(the_sync(works), calls_in_flight=1)
+    push(sync, go_on=lambda: False)
+    ingest(works, [identify(f"u{n}", first_name="Ann") for n in range(6)])
+    one_by_one(sync, monkeypatch)
+    monkeypatch.setattr(flight_module, "SETTLE_AFTER_SECONDS", -1.0)
+    settled: list[int] = []
+    push(sync, progress=lambda tally: settled.append(tally.counts.total()))
+    assert len(settled) > 2
+    assert settled[-1] == 6
+
+
 def test_a_failed_commit_does_not_keep_the_next_from_being_tried(works_with, crm, monkeypatch):
     """What landed after the fault is recorded; the fault is told all the same."""
     works = works_with(KEYED)
