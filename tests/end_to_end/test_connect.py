@@ -91,11 +91,11 @@ def token_calls(crm):
     return crm.control.calls(path="/oauth/v3/token")
 
 
-def connecting(*arguments, **pipes):
-    """Begin `crmsync connect hubspot` in a process of its own."""
+def connecting(*arguments, name="hubspot"):
+    """Begin `crmsync connect` in a process of its own."""
     return subprocess.Popen(  # noqa: S603 - this very program
-        [sys.executable, "-m", "crmsync", "connect", "hubspot", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **pipes,
+        [sys.executable, "-m", "crmsync", "connect", name, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

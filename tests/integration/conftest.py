@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from crmsync.sandbox import Sandbox, running
+from crmsync.sandbox import Sandbox
+from tests.sandboxes import running
 from tests.workbench import new_project
 
 __all__ = ["new_project", "sandbox"]

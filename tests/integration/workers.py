@@ -14,12 +14,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from crmsync.connectors.registry import BUILT_IN
 from tests.integration.worker_main import main
 from tests.workbench import Project, until
 
 END_SECONDS = 30.0
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.integration.worker_main"])
+_FORKS.set_forkserver_preload(
+    ["tests.integration.worker_main", *(kind.partition(":")[0] for kind in BUILT_IN.values())]
+)
 
 
 class WorkerProcess:

@@ -38,7 +38,11 @@ class Starter:
 
 STARTERS = {
     "hubspot": Starter(limit="calls_per_10s: 190"),
-    "pipedrive": Starter("persons", further_fields={"name": "name"}, limit="calls_per_2s: 40"),
+    "pipedrive": Starter(
+        "persons",
+        further_fields={"name": '{from: name, default: "(not known)"}'},
+        limit="calls_per_2s: 40",
+    ),
     "salesforce": Starter(
         "Contact",
         match_field="crmsync_id__c",

@@ -157,8 +157,10 @@ def test_a_required_field_that_is_not_mapped_is_found(load_fields):
     [
         (
             "lastname: last_name",
-            "whoever has no last_name is refused; say what it shall be then, as in "
-            "`lastname: {from: last_name, default: ...}`",
+            (
+                "whoever has no last_name is refused; say what it shall be then, as in "
+                "`lastname: {from: last_name, default: ...}`"
+            ),
         ),
         (
             "lastname: {from: plan, map: {pro: Pro, free: null}}",

@@ -159,7 +159,8 @@ class TokenCalls:
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             seconds = retry_after(answer.headers.get("Retry-After"), RETRY_SECONDS)
             return RateLimited(f"{answer.what}: asks to wait", retry_after_seconds=seconds)
-        if code in self.vendor.reconnect_codes:
+        # What needs no consent cannot be granted anew: then key, user or secret is wrong.
+        if code in self.vendor.reconnect_codes and "oauth" in self.connection.auth:
             return ConnectionHalted(
                 f"{label} no longer accepts what '{name}' was granted ({words or code})",
                 cause="reauth_required",

@@ -8,6 +8,7 @@ an unrestricted picklist lacks, and decimal places that the field does not keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,6 +83,21 @@ def misfit(fields: Fields, columns: Mapping[str, Column]) -> Failure | None:
                 field=name,
             )
     return None
+
+
+def in_detail(failure: Failure, fields: Fields, columns: Mapping[str, Column]) -> Failure:
+    """Add to Salesforce's refusal of a value what it does not say: the choices, or both lengths."""
+    name = failure.field or ""
+    column, value = columns.get(name), fields.get(name)
+    if column is None or value is None:
+        return failure
+    if failure.code == "STRING_TOO_LONG":
+        length = len(str(to_wire(value, column)))
+        told = f"The value has {length:,} characters, '{name}' takes {column.length:,}."
+        return replace(failure, hint=f"{told} {failure.hint}")
+    if failure.code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" and column.values:
+        return replace(failure, hint=f"{failure.hint} It has {_shown(column)}.")
+    return failure
 
 
 def _choice(text: str, column: Column) -> str:

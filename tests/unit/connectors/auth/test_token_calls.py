@@ -38,10 +38,13 @@ def crm():
         yield mock
 
 
-def calls(vendor, **connection):
+def calls(vendor, how="oauth", **connection):
     """The token endpoint of a connection to this vendor."""
     return TokenCalls(
-        Connection("crm", "x", {}, **connection), vendor, Client("client id", SECRET), unobserved
+        Connection("crm", "x", {how: {}}, **connection),
+        vendor,
+        Client("client id", SECRET),
+        unobserved,
     )
 
 
@@ -124,6 +127,17 @@ def test_a_refusal_says_who_must_act(crm, vendor, status, body, cause):
     assert caught.value.cause == cause
     assert "crmsync connect crm" in caught.value.hint
     assert len(crm.calls) == 1
+
+
+@pytest.mark.parametrize("how", ["jwt", "client_credentials"])
+def test_who_needs_no_consent_is_not_sent_for_one(crm, how):
+    """Where nobody is asked, `invalid_grant` means that key, user or secret is wrong."""
+    body = orjson.dumps({"error": "invalid_grant", "error_description": "invalid assertion"})
+    crm.post(SALESFORCE.token_url, body, status=400)
+    with pytest.raises(ConnectionHalted, match="invalid assertion") as caught:
+        calls(SALESFORCE, how).ask(FORM, None, 5)
+    assert caught.value.cause == "refused"
+    assert "Check `auth`" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""A worker that stops itself at the worst moment: `freeze_at_write`, a role of `worker_main.py`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from crmsync.bootstrap import open_works
+from crmsync.connectors.base import Connector
+from crmsync.model import Batch, Result
+from crmsync.settings import load_settings
+from crmsync.store.database import Database
+from crmsync.sync.context import Sync
+from crmsync.sync.push import push
+
+
+def freeze_at_write(line: Connection) -> None:
+    """Push one slice of every sync; stop when each is about to write, all checks passed."""
+    works = open_works(load_settings())
+    syncs = [works.open_sync(mapping) for mapping in works.configuration.mappings]
+    all_there = threading.Barrier(len(syncs), lambda: _freeze(works.store.database))
+    with ThreadPoolExecutor(len(syncs)) as pool:
+        list(pool.map(lambda sync: _push_a_slice(sync, all_there.wait), syncs))
+    with suppress(EOFError):
+        line.recv()
+
+
+def _push_a_slice(sync: Sync, before_write: Callable[[], object]) -> None:
+    rounds = iter([True])
+    waiting: Any = _Waiting(sync.connector, before_write)
+    push(replace(sync, connector=waiting), go_on=lambda: next(rounds, False))
+
+
+def _freeze(database: Database) -> None:
+    """Stop this process, in no transaction: on SQLite that would keep everybody from writing."""
+    pool: Any = database.engine.pool
+    moment = threading.Event()
+    while pool.checkedout():
+        moment.wait(0.001)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class _Waiting:
+    """A connector that waits before its first write."""
+
+    def __init__(self, connector: Connector, before_write: Callable[[], object]) -> None:
+        self._connector = connector
+        self._before_write: Callable[[], object] | None = before_write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def write(self, batch: Batch) -> list[Result]:
+        wait, self._before_write = self._before_write, None
+        if wait is not None:
+            wait()
+        return self._connector.write(batch)
