@@ -18,6 +18,8 @@ from typing import Any
 
 from bench import calls, ingest, limits, phases, push
 from bench.backends import Backend, backends
+from bench.crms import CRMS, Crm
+from bench.floor import BULKS
 from bench.tables import Section, show
 
 NAMES = ("calls", "limits", "push", "ingest")
@@ -30,11 +32,12 @@ COMPARED = 10_000
 class Size:
     """How much is measured."""
 
+    crms: tuple[Crm, ...]
     contacts: int
     many: int | None
     latencies: tuple[int, ...]
     rounds: int
-    limited: int
+    quick: bool
     events: int
     ingest_rounds: int
 
@@ -80,16 +83,27 @@ def _sections(
     folder.mkdir()
     match name:
         case "calls":
-            yield calls.measure(folder)
+            yield calls.measure(folder, size.crms)
         case "limits":
-            yield limits.measure(folder, size.limited)
+            yield limits.measure(folder, size.crms, quick=size.quick)
         case "push":
-            base = push.measure(folder, databases, size.contacts, size.latencies, size.rounds)
-            yield base
-            if size.many is not None:
-                yield push.measure_many(folder, databases, size.many, size.latencies[-1], base)
+            yield from _pushes(folder, databases, size)
         case "ingest":
             yield ingest.measure(folder, databases, size.events, size.ingest_rounds)
+
+
+def _pushes(folder: Path, databases: Sequence[Backend], size: Size) -> Iterator[Section]:
+    for crm in _with_bulk_calls(size):
+        course = push.Course(crm, size.contacts, size.latencies, size.rounds)
+        base = push.measure(folder, databases, course)
+        yield base
+        if size.many is not None:
+            many = push.Course(crm, size.many, size.latencies[-1:], 1)
+            yield push.measure_many(folder, databases, many, base)
+
+
+def _with_bulk_calls(size: Size) -> list[Crm]:
+    return [crm for crm in size.crms if crm.name in BULKS]
 
 
 def _profiles(
@@ -97,7 +111,8 @@ def _profiles(
 ) -> Iterator[Section]:
     """Say where the time goes, of those sections that take any."""
     if "push" in names:
-        yield from phases.of_push(folder, databases, size.contacts, size.latencies[-1])
+        for crm in _with_bulk_calls(size):
+            yield from phases.of_push(folder, databases, crm, size.contacts, size.latencies[-1])
     if "ingest" in names:
         yield from phases.of_ingest(folder, databases, size.events)
 
@@ -106,11 +121,12 @@ def _size(given: argparse.Namespace) -> Size:
     quick = given.quick
     records = given.records or (2_000 if quick else COMPARED)
     return Size(
+        crms=tuple(CRMS[name] for name in given.crm or CRMS),
         contacts=min(records, COMPARED),
         many=records if records > COMPARED else None,
         latencies=given.latency or ((50,) if quick else (0, 50)),
         rounds=1 if quick else 3,
-        limited=5_500 if quick else 10_500,
+        quick=quick,
         events=2_000 if quick else 20_000,
         ingest_rounds=1 if quick else 3,
     )
@@ -120,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="The measurements of crmsync.")
     parser.add_argument("section", nargs="?", choices=(*NAMES, "all"), default="all")
     parser.add_argument(
+        "--crm", action="append", choices=CRMS, help="only this one of the CRMs; may be repeated"
+    )
+    parser.add_argument(
         "--records", type=int, metavar="N",
         help=f"contacts to push; above {COMPARED:,}, crmsync alone is measured at N as well",
     )  # fmt: skip
@@ -127,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         "--latency", type=_latencies, metavar="MS,MS",
         help="of the CRM, in milliseconds (default 0,50; with --quick 50)",
     )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="small and once: under a minute")
+    parser.add_argument("--quick", action="store_true", help="small and once: about two minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     parser.add_argument(
         "--profile", action="store_true", help="where the time of push and ingest goes"

@@ -33,8 +33,9 @@ def run(job: Job, **arguments: object) -> tuple[Figures, Said]:
     """Run a job in a fresh process and return what it returned."""
     name = f"{job.__module__}:{job.__name__}"
     done = subprocess.run(  # noqa: S603 - our own program and arguments
-        [sys.executable, "-m", "bench.children", name, json.dumps(arguments)],
+        [sys.executable, "-m", "bench.children", name],
         cwd=ROOT,
+        input=json.dumps(arguments),  # 10,000 ids are too long for a command line
         capture_output=True,
         text=True,
         check=False,
@@ -54,4 +55,4 @@ def main(name: str, arguments: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], json.loads(sys.argv[2]))
+    main(sys.argv[1], json.load(sys.stdin))

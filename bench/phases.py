@@ -22,11 +22,12 @@ from unittest.mock import patch
 
 from bench.backends import Backend
 from bench.children import Said, run
-from bench.crm import simulated_hubspot
+from bench.crms import Crm
 from bench.figures import Figures, measured
 from bench.ingest import NOBODY
 from bench.product import SYNC, Project, drain_all, open_project
 from bench.rivals import Product
+from bench.simulated import simulated
 from bench.tables import Column, Section, number
 from bench.visits import bodies
 from crmsync.api import events as api_events
@@ -93,20 +94,22 @@ class Watch:
 
 
 def of_push(
-    folder: Path, databases: Sequence[Backend], contacts: int, latency: int
+    folder: Path, databases: Sequence[Backend], crm: Crm, contacts: int, latency: int
 ) -> Iterator[Section]:
     """Yield two sections for each database: the phases, and the functions that cost most."""
     for place, backend in enumerate(databases):
-        with simulated_hubspot() as crm:
-            product = Product(backend.name, crm, backend, folder / f"profile-{place}", contacts)
-            crm.settings(latency_seconds=latency / 1000)
+        with simulated(crm) as control:
+            product = Product(
+                crm, control, backend, folder / f"{crm.name}-profile-{place}", contacts
+            )
+            control.settings(latency_seconds=latency / 1000)
             product.change(1)
             figures, clocked = run(watched_drain, project=product.project.plain(), deep=False)
             product.change(2)
             _, profiled = run(watched_drain, project=product.project.plain(), deep=True)
             product.close()
-        title = f"push of {contacts:,} contacts, {latency} ms, {backend.name}"
-        yield from _sections(f"push-{place}", title, figures, clocked, profiled)
+        title = f"{crm.label}: push of {contacts:,} contacts, {latency} ms, {backend.name}"
+        yield from _sections(f"{crm.name}-push-{place}", title, figures, clocked, profiled)
 
 
 def of_ingest(folder: Path, databases: Sequence[Backend], events: int) -> Iterator[Section]:
@@ -147,7 +150,7 @@ def watched_ingest(project: Mapping[str, Any], events: int, *, deep: bool) -> tu
 
     def take_all() -> None:
         for body in sent:
-            api_events._answer(works, "batch", body, "")  # noqa: SLF001 - all but the HTTP server
+            api_events._answer(works, "batch", body, is_packed=False)  # noqa: SLF001 - all but the server
 
     return _watched(INGEST, take_all, deep=deep)
 

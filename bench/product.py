@@ -19,8 +19,8 @@ import structlog
 from sqlalchemy import func, select
 
 from bench.children import Said
-from bench.contacts import FIELDS, OWN_TRAITS, identify
-from bench.crm import TOKEN
+from bench.contacts import OWN_TRAITS, identify
+from bench.crms import CRMS, HUBSPOT, TOKEN, Crm
 from bench.figures import Figures, measured
 from crmsync.bootstrap import open_works, tune_collector
 from crmsync.errors import EventRejected
@@ -34,10 +34,8 @@ from crmsync.sync.drain import drain, next_wake_seconds
 from crmsync.sync.ingest import ingest
 from crmsync.sync.marking import bring_up_to_date
 
-CONNECTION = "hubspot"
-SYNC = "hubspot-contacts"
-PLENTY = {"calls_per_10s": 1_000_000, "daily_calls": 100_000_000}
-"""Limits lifted."""
+CONNECTION = "crm"
+SYNC = "contacts"
 EVENTS_PER_COMMIT = 500
 SWEEP_SECONDS = 3_600
 """Longer than any wait there can be: whoever would sleep so long has nothing left to do."""
@@ -52,9 +50,16 @@ class Project:
     crm_url: str
     database_url: str
     broker_url: str | None = None
-    limits: Mapping[str, int] = field(default_factory=lambda: PLENTY)
+    crm_name: str = HUBSPOT.name
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Those of the connection that are not lifted."""
     key: str = field(default_factory=new_key, repr=False)
     write_key: str = "bench"
+
+    @property
+    def crm(self) -> Crm:
+        """Return which CRM it pushes to."""
+        return CRMS[self.crm_name]
 
     @property
     def env(self) -> dict[str, str]:
@@ -64,7 +69,7 @@ class Project:
             "CRMSYNC_DATABASE_URL": self.database_url,
             "CRMSYNC_KEYS": self.key,
             "CRMSYNC_WRITE_KEY": self.write_key,
-            "HUBSPOT_TOKEN": TOKEN,
+            "CRM_TOKEN": TOKEN,
         }
         broker = {"CRMSYNC_BROKER_URL": self.broker_url} if self.broker_url else {}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CRMSYNC_")}
@@ -76,10 +81,10 @@ class Project:
         configuration = {
             "connections": {
                 CONNECTION: {
-                    "connector": "hubspot",
-                    "auth": {"token": "${HUBSPOT_TOKEN}"},
+                    "connector": self.crm.name,
+                    "auth": {"token": "${CRM_TOKEN}"},
                     "base_url": self.crm_url,
-                    "limits": dict(self.limits),
+                    "limits": {**self.crm.lifted, **self.limits},
                 }
             },
             "timing": {"linger_seconds": 0, "sweep_seconds": SWEEP_SECONDS},
@@ -89,10 +94,10 @@ class Project:
         mapping = {
             "connection": CONNECTION,
             "source": "profiles",
-            "object": "contacts",
-            "match": {"crmsync_id": "profile_id", "email": "email"},
+            "object": self.crm.object_type,
+            "match": {self.crm.key: "profile_id", self.crm.email: "email"},
             "trigger": "realtime",
-            "fields": FIELDS,
+            "fields": dict(self.crm.fields),
         }
         # JSON is YAML too.
         (self.folder / "crmsync.yaml").write_text(json.dumps(configuration, indent=2))
@@ -109,12 +114,13 @@ class Project:
         return open_works(load_settings(self.env), env=self.env)
 
     def prepare(self) -> Works:
-        """Write it, make our property in the CRM, and mark the mapping as known."""
+        """Write it, make our fields in the CRM, and mark the mapping as known."""
         self.write()
         works = self.open()
-        sync = works.open_sync(works.mappings[SYNC])
-        own_id = FieldSchema("crmsync_id", "crmsync id", FieldType.TEXT, unique=True)
-        sync.connector.create_field("contacts", own_id)
+        connector = works.open_sync(works.mappings[SYNC]).connector
+        for name in self.crm.made:
+            own = FieldSchema(name, name, FieldType.TEXT, unique=name == self.crm.key)
+            connector.create_field(self.crm.object_type, own)
         bring_up_to_date(works)
         return works
 

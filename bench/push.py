@@ -1,5 +1,6 @@
 """Section `push`: contacts of which 3 of 10 fields changed, against the floor and the plain script.
 
+Of those CRMs that have a plain call for many records (`floor.BULKS`) and a library of their own.
 All rivals write to one simulated CRM, each to contacts of its own, one after the other; the order
 turns round from round to round, so that a machine that slows down slows down all of them.
 """
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.backends import Backend
-from bench.crm import Traffic, simulated_hubspot, traffic
+from bench.crms import HUBSPOT, Crm
 from bench.figures import Figures
-from bench.rivals import Floor, Product, Rival, Script, Seeded, Wrong
+from bench.rivals import SCRIPTS, Floor, Product, Rival, Script, Seeded, Wrong
+from bench.simulated import Traffic, simulated, traffic
 from bench.tables import Aim, Column, Section, median, number, times
 from crmsync.sandbox import Control
 
 THREADS = 8
+COMPARED_WITH_OTHERS = HUBSPOT
 COMMERCIAL_CPU_SECONDS = 1.84
 """Of a stateless commercial client for 10,000 contacts, on two cores at 50 ms."""
 OTHERS = {
@@ -61,46 +64,59 @@ class Lap:
     seen: Traffic
 
 
-def measure(
-    folder: Path, databases: Sequence[Backend], contacts: int, latencies: Sequence[int], rounds: int
-) -> Section:
-    """Measure all rivals at each latency (ms), several rounds; the middle of each is shown."""
-    with simulated_hubspot() as crm:
-        seeded = Seeded(crm, contacts)
-        products = _products(folder, crm, databases, contacts)
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is run."""
+
+    crm: Crm
+    contacts: int
+    latencies: Sequence[int]
+    """Of the CRM, in milliseconds."""
+    rounds: int
+
+
+def measure(folder: Path, databases: Sequence[Backend], course: Course) -> Section:
+    """Measure all rivals at each latency, several rounds; the middle of each is shown."""
+    crm, contacts = course.crm, course.contacts
+    with simulated(crm) as control:
+        seeded = Seeded(crm, control, contacts)
+        products = _products(folder, crm, control, databases, contacts)
+        [library, job], table = SCRIPTS[crm.name], folder / f"{crm.name}-script.db"
         rivals: list[Rival] = [
             Floor(f"floor: requests, {THREADS} threads", seeded, THREADS),
-            Script("plain script, 1 thread", seeded, 1, folder / "script.db"),
-            Script(f"plain script, {THREADS} threads", seeded, THREADS, folder / "script.db"),
+            Script(f"{library}, 1 thread", job, seeded, 1, table),
+            Script(f"{library}, {THREADS} threads", job, seeded, THREADS, table),
             *products,
         ]
-        laps = _run(crm, rivals, latencies, rounds)
-        notes = _notes(products, rounds)
+        laps = _run(control, rivals, course)
+        notes = _notes(course, products)
         for product in products:
             product.close()
     rows = [
         _row(
             rival.name, contacts, latency, laps[rival.name, latency], laps[rivals[0].name, latency]
         )
-        for latency in latencies
+        for latency in course.latencies
         for rival in rivals
     ]
-    title = f"{contacts:,} contacts of which 3 of 10 fields changed, limits lifted"
-    return Section("push", title, COLUMNS, rows, list(_aims(rows)), notes)
+    title = f"{crm.label}: {contacts:,} contacts of which 3 of 10 fields changed, limits lifted"
+    aims = list(_aims(crm, rows))
+    return Section(f"push_{crm.name}", title, COLUMNS, rows, aims, notes)
 
 
 def measure_many(
-    folder: Path, databases: Sequence[Backend], contacts: int, latency: int, base: Section
+    folder: Path, databases: Sequence[Backend], course: Course, base: Section
 ) -> Section:
-    """Measure crmsync alone with many contacts, beside what fewer cost."""
+    """Measure crmsync alone with many contacts at one latency, beside what fewer cost."""
+    crm, contacts, [latency] = course.crm, course.contacts, course.latencies
     rows = [row for row in base.rows if row["latency_ms"] == latency and "crmsync" in row["name"]]
     few = {row["name"]: row for row in rows}
     aims = []
     for backend in databases:
         # One after the other: two databases of this size need not be kept at once.
-        with simulated_hubspot() as crm:
-            (product,) = _products(folder / "many", crm, [backend], contacts)
-            laps = _run(crm, [product], [latency], 1)
+        with simulated(crm) as control:
+            (product,) = _products(folder / "many", crm, control, [backend], contacts)
+            laps = _run(control, [product], course)
             product.close()
         row = _row(product.name, contacts, latency, laps[product.name, latency], [])
         rows.append(row)
@@ -117,43 +133,44 @@ def measure_many(
             )
         most = f"{row['peak_mib']:.0f} MiB"
         aims.append(Aim(f"{product.name}: under {MOST_MIB} MiB", most, row["peak_mib"] < MOST_MIB))
-    return Section("push_many", f"crmsync alone, {contacts:,} contacts", COLUMNS, rows, aims)
+    title = f"{crm.label}: crmsync alone, {contacts:,} contacts"
+    return Section(f"push_many_{crm.name}", title, COLUMNS, rows, aims)
 
 
 def _products(
-    folder: Path, crm: Control, databases: Sequence[Backend], contacts: int
+    folder: Path, crm: Crm, control: Control, databases: Sequence[Backend], contacts: int
 ) -> list[Product]:
     return [
-        Product(f"crmsync on {b.name}", crm, b, folder / f"project-{place}", contacts)
-        for place, b in enumerate(databases)
+        Product(crm, control, backend, folder / f"{crm.name}-{place}", contacts)
+        for place, backend in enumerate(databases)
     ]
 
 
 def _run(
-    crm: Control, rivals: Sequence[Rival], latencies: Sequence[int], rounds: int
+    control: Control, rivals: Sequence[Rival], course: Course
 ) -> dict[tuple[str, int], list[Lap]]:
     laps: dict[tuple[str, int], list[Lap]] = {}
     edition = 0
-    for lap in range(rounds):
+    for lap in range(course.rounds):
         order = list(reversed(rivals)) if lap % 2 else rivals
-        for latency in latencies:
+        for latency in course.latencies:
             edition += 1
             for rival in order:
                 laps.setdefault((rival.name, latency), []).append(
-                    _lap(crm, rival, latency, edition)
+                    _lap(control, rival, latency, edition)
                 )
     return laps
 
 
-def _lap(crm: Control, rival: Rival, latency: int, edition: int) -> Lap:
+def _lap(control: Control, rival: Rival, latency: int, edition: int) -> Lap:
     rival.change(edition)
-    crm.clear_ledger()
-    crm.settings(latency_seconds=latency / 1000)
+    control.clear_ledger()
+    control.settings(latency_seconds=latency / 1000)
     before = rival.server_cpu_seconds()
     figures = rival.push()
     after = rival.server_cpu_seconds()
-    crm.settings(latency_seconds=0)
-    seen = traffic(crm)
+    control.settings(latency_seconds=0)
+    seen = traffic(control)
     if seen.refused:
         raise Wrong(f"{rival.name}: the CRM refused calls: {seen.statuses}")
     rival.check(edition)
@@ -187,39 +204,44 @@ def _row(
     }
 
 
-def _aims(rows: Sequence[dict[str, Any]]) -> Iterator[Aim]:
+def _aims(crm: Crm, rows: Sequence[dict[str, Any]]) -> Iterator[Aim]:
     """Yield the aims; those of time hold at one latency only."""
     for row in rows:
         if "crmsync" not in row["name"] or row["latency_ms"] != AIMED_LATENCY_MS:
             continue
-        name, share = row["name"], row["of_floor"]
-        slower, cpu = 1 / share, row["cpu_per_10k"] / COMMERCIAL_CPU_SECONDS
-        yield Aim(
-            f"{name}: within {SLOWEST:.0f}x the floor's wall time",
-            times(slower),
-            slower <= SLOWEST,
-        )
-        best = max(OTHERS.values())
-        yield Aim(f"{name}: ahead of all others ({best} of the floor)", times(share), share > best)
-        yield Aim(
-            f"{name}: at most {MOST_CPU}x of {COMMERCIAL_CPU_SECONDS} CPU s per 10,000",
-            times(cpu),
-            cpu <= MOST_CPU,
-        )
-        size = row["bytes_of_floor"]
+        if crm is COMPARED_WITH_OTHERS:
+            yield from _against_others(row)
+        name, size, most = row["name"], row["bytes_of_floor"], row["peak_mib"]
         yield Aim(
             f"{name}: at most {MOST_BYTES}x the floor's bytes", times(size), size <= MOST_BYTES
         )
-        most = row["peak_mib"]
         yield Aim(f"{name}: under {MOST_MIB} MiB", f"{most:.0f} MiB", most < MOST_MIB)
 
 
-def _notes(products: Sequence[Product], rounds: int) -> list[str]:
-    others = ", ".join(f"{name} {share}" for name, share in OTHERS.items())
+def _against_others(row: dict[str, Any]) -> Iterator[Aim]:
+    name, share = row["name"], row["of_floor"]
+    slower, cpu = 1 / share, row["cpu_per_10k"] / COMMERCIAL_CPU_SECONDS
+    yield Aim(
+        f"{name}: within {SLOWEST:.0f}x the floor's wall time", times(slower), slower <= SLOWEST
+    )
+    best = max(OTHERS.values())
+    yield Aim(f"{name}: ahead of all others ({best} of the floor)", times(share), share > best)
+    yield Aim(
+        f"{name}: at most {MOST_CPU}x of {COMMERCIAL_CPU_SECONDS} CPU s per 10,000",
+        times(cpu),
+        cpu <= MOST_CPU,
+    )
+
+
+def _notes(course: Course, products: Sequence[Product]) -> list[str]:
     notes = [
-        f"middle of {rounds} rounds; CPU of the measured process only, its start left out",
-        f"other tools' records/s of the floor's, on two cores at {AIMED_LATENCY_MS} ms: {others}",
+        f"middle of {course.rounds} rounds; CPU of the measured process only, its start left out"
     ]
+    if course.crm is COMPARED_WITH_OTHERS:
+        others = ", ".join(f"{name} {share}" for name, share in OTHERS.items())
+        notes.append(
+            f"other tools' records/s of the floor's, two cores at {AIMED_LATENCY_MS} ms: {others}"
+        )
     notes += [
         f"{product.name}: the rate budget was counted in the process, NOT in Redis"
         for product in products

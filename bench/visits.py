@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.contacts import FIELDS, fields
+from bench.contacts import traits
 
 PEOPLE = 2_000
 CALLS_A_BODY = 100
@@ -61,8 +61,7 @@ def _call(
     if person in known:
         call["userId"] = f"user-{person}"
     if kind == "identify" and person in known:
-        said = fields(person, dice.randrange(3), "visits")
-        return {**call, "type": kind, "traits": {trait: said[f] for f, trait in FIELDS.items()}}
+        return {**call, "type": kind, "traits": traits(person, dice.randrange(3), "visits")}
     if kind == "track":
         properties = {"path": path, "seconds": dice.randrange(300), "revenue": 49}
         return {**call, "type": kind, "event": dice.choice(_EVENTS), "properties": properties}

@@ -140,6 +140,11 @@ def test_a_mistake_is_told(scene, capsys, spoil, commands, words):
         assert "Traceback" not in said.err + said.out
         assert "hunter2" not in said.err + said.out
     assert scene.sandbox.control.records(crm.object_type) == []
+    if commands is CALLING:
+        assert run(["failures"]) == 0
+        said = capsys.readouterr().out
+        assert f"{crm.name} rests until" in said
+        assert "nothing fails" not in said
     scene.monkeypatch.setenv("CRM_TOKEN", TOKEN)
     (scene.folder / "mappings" / "again.yaml").unlink(missing_ok=True)
     scene.write()

@@ -415,6 +415,26 @@ def test_init_writes_files_that_load_and_keeps_what_is_there(tmp_path, monkeypat
     assert "kept     crmsync.yaml" in capsys.readouterr().out
 
 
+def test_init_of_another_crm_says_what_to_add(tmp_path, monkeypatch, capsys):
+    """What is there is kept, so the new connection is printed: pasted in, the project loads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CRMSYNC_CONFIG", raising=False)
+    assert run(["init"]) == 0
+    capsys.readouterr()
+    assert run(["init", "--crm", "pipedrive"]) == 0
+    said = capsys.readouterr()
+    assert "crmsync.yaml has no connection 'pipedrive': put this under" in said.err
+    start = said.out.index("  pipedrive:")
+    block = said.out[start : said.out.index("\n\n", start)]
+    project = tmp_path / "crmsync.yaml"
+    project.write_text(project.read_text().replace("connections:", f"connections:\n{block}"))
+    for name in ("HUBSPOT_TOKEN", "PIPEDRIVE_TOKEN"):
+        monkeypatch.setenv(name, "given-in-the-test")
+    assert run(["check"]) == 0
+    assert run(["init", "--crm", "pipedrive"]) == 0
+    assert "put this under" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("crm", "variables", "mapping"),
     [

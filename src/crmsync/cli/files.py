@@ -24,7 +24,7 @@ from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS
 from crmsync.mapping.configuration import MAPPINGS, Configuration
 from crmsync.mapping.live import check_against
 from crmsync.mapping.schema import mapping_schema, project_schema
-from crmsync.mapping.starter import mapping_text, project_text
+from crmsync.mapping.starter import connection_text, mapping_text, project_text
 from crmsync.model import Action, ObjectSchema
 from crmsync.settings import HIDDEN_FOLDER, Settings
 from crmsync.store import state
@@ -75,6 +75,9 @@ def init(
             file.write_text(text)
         if file.parent != hidden:
             screen.say(f"{'kept   ' if kept else 'written'}  {_near(file)}")
+    if f"{name}:" not in path.read_text():
+        screen.note(f"\n{_near(path)} has no connection '{name}': put this under `connections:`")
+        screen.say(connection_text(name, kind, first.auth(name)))
     write_editor_schemas(hidden, connections=[name])
     secrets = "client id and secret" if first.has_oauth else "token"
     variables = " and ".join(first.variables(name))

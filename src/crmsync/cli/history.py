@@ -19,6 +19,7 @@ from crmsync.cli.screen import (
     brief_moment,
     change_text,
     json_line,
+    moment,
     safe,
     shortened,
 )
@@ -26,8 +27,9 @@ from crmsync.cli.tables import Column
 from crmsync.errors import ConfigError
 from crmsync.identity.times import parse_time
 from crmsync.store import runs as stored_runs
+from crmsync.store import state
 from crmsync.store.runs import FailureGroup, LogEntry, Run
-from crmsync.sync.context import Store
+from crmsync.sync.context import Store, Works
 from crmsync.sync.replay import failure_groups
 
 RUN_COLUMNS = (
@@ -111,12 +113,34 @@ def log(  # noqa: PLR0913 - each is one way to narrow the list
 @app.command()
 def failures(*, as_json: AsJson = False) -> None:
     """List what fails now by cause: the CRM's words, what to do, and how to send it again."""
-    groups = failure_groups(open_to_look())
+    works = open_to_look()
+    groups = failure_groups(works)
     if as_json:
         for group_id, group in groups:
             json_line(_group_as_json(group_id, group))
         return
-    tell_failures(Screen(), groups)
+    screen = Screen()
+    is_resting = _tell_rests(screen, works)
+    if groups or not is_resting:
+        tell_failures(screen, groups)
+
+
+def _tell_rests(screen: Screen, works: Works) -> bool:
+    """Say which connections and syncs are left alone now, and why; return whether any is."""
+    database = works.store.database
+    with database.read() as connection:
+        now = database.now(connection)
+        rests = [(pause.connection, pause.until, pause.message)
+                 for pause in state.list_pauses(connection, now)]  # fmt: skip
+        rests += [(sync.name, sync.rests_until, sync.rest_message or "")
+                  for sync in state.list_syncs(connection).values()
+                  if sync.rests_until is not None and sync.rests_until > now]  # fmt: skip
+    for name, until, message in rests:
+        screen.say(
+            Text.assemble((name, "bold red"), f" rests until {moment(until)}: {safe(message)}")
+        )
+        screen.say()
+    return bool(rests)
 
 
 def tell_failures(

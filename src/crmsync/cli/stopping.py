@@ -5,12 +5,15 @@ A second Ctrl-C stops at once: what was sent is then settled by whoever comes ne
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPING = b"\nstopping: the calls under way are finished; Ctrl-C again stops at once\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -22,6 +25,9 @@ def stopping() -> Iterator[threading.Event]:
     def note(number: int, _frame: FrameType | None) -> None:
         if asked.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not asked.is_set():
+            # Not through `logging` or a screen, whose locks the interrupted code may hold.
+            os.write(sys.stderr.fileno(), STOPPING)
         asked.set()
 
     if threading.current_thread() is not threading.main_thread():

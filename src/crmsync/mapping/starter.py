@@ -62,6 +62,11 @@ def project_text(name: str, connector: str, auth: str, limit: str) -> str:
     return _filled(_PROJECT, words)
 
 
+def connection_text(name: str, connector: str, auth: str) -> str:
+    """Return the lines that a connection takes under `connections:`."""
+    return f"  {name}:\n    connector: {connector}\n    auth: {auth}"
+
+
 def mapping_text(
     connection: str, object_type: str, match: tuple[str, str], fields: Mapping[str, str]
 ) -> str:

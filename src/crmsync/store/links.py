@@ -270,6 +270,18 @@ def next_due(connection: Connection, name: str, object_type: str) -> datetime | 
     return moment
 
 
+def next_verification(connection: Connection, name: str, object_type: str) -> datetime | None:
+    """Return when the next record of a sync is read back because its write was uncertain."""
+    moment: datetime | None = connection.execute(
+        select(func.min(links.c.verify_at)).where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            links.c.wake_at.is_not(None),
+        )
+    ).scalar()
+    return moment
+
+
 def owners_of(
     connection: Connection, name: str, object_type: str, crm_ids: Collection[CrmId]
 ) -> dict[CrmId, LinkId]:

@@ -67,7 +67,12 @@ def push_now(  # noqa: PLR0913 - what to push, and how the person who waits hear
     waited_in_vain = 0.0
     while go_on():
         done = Tally(total.counts.copy(), total.calls, fenced=total.fenced)
-        latest = push(sync, go_on=go_on, run=run, progress=lambda t, d=done: progress(_sum(d, t)))  # type: ignore[misc] # bound now
+        latest = push(
+            sync,
+            stopping=lambda: not go_on(),
+            run=run,
+            progress=lambda t, d=done: progress(_sum(d, t)),  # type: ignore[misc] # bound now
+        )
         total = _sum(done, latest)
         progress(total)
         pause = _pause(works, mapping, latest.rest)
@@ -114,7 +119,7 @@ def _pause(works: Works, mapping: SyncMapping, rest: Rest | None) -> Rest | None
 
 def _verification(works: Works, mapping: SyncMapping) -> datetime | None:
     with works.store.database.read() as connection:
-        return links.next_wake(connection, mapping.connection, [mapping.object_type])
+        return links.next_verification(connection, mapping.connection, mapping.object_type)
 
 
 def _settled(tally: Tally) -> int:

@@ -89,7 +89,7 @@ def deliver(  # noqa: PLR0911 - one way out for each fate of a call
 
 LEASE_ENDING = Failure(
     code="LEASE_ENDING",
-    message="not sent: too little was left of the lease to be sure of one writer",
+    message="not sent: we stop, or too little was left of the lease to be sure of one writer",
     hint="nothing to do: it is sent again at once",
 )
 

@@ -44,7 +44,8 @@ def drain(
             continue
         tally = push(
             sync,
-            go_on=lambda: time.monotonic() < stop_at and not stopping(),  # noqa: B023 - used at once
+            go_on=lambda: time.monotonic() < stop_at,  # noqa: B023 - used at once
+            stopping=stopping,
             progress=lambda _: moved(),
         )
         if stopping() or (tally.rest is not None and tally.rest.cause not in {MISFIT, BACKFILL}):

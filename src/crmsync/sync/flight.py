@@ -31,6 +31,9 @@ from crmsync.sync.records import Draft, Target
 
 SETTLE_AT = 500
 """Results that are worth a commit while more are on their way."""
+RECORDS_IN_AIR = 2_000
+"""Records under way at once while more are made ready, however many a call takes: what bounds the
+memory of a push."""
 SETTLE_AFTER_SECONDS = 1.0
 """How long a result waits for others at most: where a call takes one record, they come slowly."""
 
@@ -113,9 +116,17 @@ class _Aboard:
 class Flight:
     """All batches of one push that are in the air or landed and not yet settled."""
 
-    def __init__(self, sync: Sync, target: Target, tally: Tally, progress: Progress) -> None:
+    def __init__(
+        self,
+        sync: Sync,
+        target: Target,
+        tally: Tally,
+        progress: Progress,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Begin with nothing in the air."""
         self._sync = sync
+        self._stopping = stopping
         self._can_adopt = bool(target.look_by)
         self._tally = tally
         self._progress = progress
@@ -168,7 +179,7 @@ class Flight:
             future = self._pool.submit(
                 self._deliver,
                 batch,
-                lambda: time.monotonic() + longest <= slice_.ends_at,
+                lambda: not self._stopping() and time.monotonic() + longest <= slice_.ends_at,
                 backfill=is_backfill(d.claim for d in drafts),
             )
             self._air[future] = _Aboard(slice_, drafts)
@@ -179,15 +190,18 @@ class Flight:
             return deliver(self._sync.connector, batch, may_start)
 
     def _land(self, until: int) -> None:
-        """Wait until no more than so many batches are in the air; settle what has come together."""
+        """Wait until so few batches, and records, are in the air; settle what has come together."""
         patience = self._sync.timing.lease_seconds / 8
         self._settle_enough()
-        while len(self._air) > until:
+        while len(self._air) > until or self._records_in_air() > RECORDS_IN_AIR:
             done, _ = wait(self._air, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
                 self._take(self._air.pop(future), future.result())
             self._settle_enough()
             self.keep()
+
+    def _records_in_air(self) -> int:
+        return sum(len(aboard.drafts) for aboard in self._air.values())
 
     def _take(self, aboard: _Aboard, delivered: Delivered) -> None:
         now = aboard.slice_.now()

@@ -48,18 +48,21 @@ def push(
     sync: Sync,
     *,
     go_on: Callable[[], bool] = lambda: True,
+    stopping: Callable[[], bool] = lambda: False,
     run: RunId | None = None,
     progress: Progress = ignore,
 ) -> Tally:
     """Send what is due of one sync, slice after slice while `go_on()`, until nothing is due.
+
+    Once `stopping()`, no further call is begun: what was leased for them is given back.
 
     With `run`, all results belong to that run (a command); else each to the run of its trigger.
     """
     tally = Tally()
     try:
         target = Target.of(sync.mapping, sync.connector, _live_schema(sync))
-        with Flight(sync, target, tally, progress) as flight:
-            while tally.rest is None and go_on():
+        with Flight(sync, target, tally, progress, stopping) as flight:
+            while tally.rest is None and go_on() and not stopping():
                 slice_ = _claim(sync, run)
                 if not slice_.claims:
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -65,18 +66,47 @@ def test_what_needs_no_call_is_settled_on_the_way(works_with, crm, monkeypatch):
     assert max(leased) <= 2  # that of a commit under way, and the next
 
 
-def test_results_that_come_slowly_are_not_kept_for_long(works_with, crm, monkeypatch):
-    """A result is committed a second after the last ones, however few have come."""
+@pytest.mark.parametrize(("waited_seconds", "commits"), [(0.0, 0), (1.1, 1)])
+def test_results_that_come_slowly_are_not_kept_for_long(
+    works_with, crm, monkeypatch, waited_seconds, commits
+):
+    """A second after the last commit the next one is worth it, however few results have come."""
+    sync = the_sync(works_with(KEYED))
+    target = Target.of(sync.mapping, sync.connector, sync.connector.describe("contacts"))
+    with flight_module.Flight(sync, target, Tally(), ignore) as flight:
+        now = time.monotonic() + waited_seconds
+        monkeypatch.setattr("crmsync.sync.flight.time.monotonic", lambda: now)
+        begun: list[int] = []
+        monkeypatch.setattr(flight, "_settle", lambda: begun.append(1))
+        monkeypatch.setattr(flight, "_landed", ["one result"])
+        flight._settle_enough()
+        assert len(begun) == commits
+        monkeypatch.undo()
+
+
+def test_few_records_are_in_the_air_however_many_a_call_takes(works_with, crm, monkeypatch):
+    """Boarding goes on only when the records under way are no more than a push may hold."""
     works = works_with(KEYED)
-    sync = replace(the_sync(works), calls_in_flight=1)
+    sync = replace(the_sync(works), calls_in_flight=8)
     push(sync, go_on=lambda: False)
     ingest(works, [identify(f"u{n}", first_name="Ann") for n in range(6)])
     one_by_one(sync, monkeypatch)
-    monkeypatch.setattr(flight_module, "SETTLE_AFTER_SECONDS", -1.0)
-    settled: list[int] = []
-    push(sync, progress=lambda tally: settled.append(tally.counts.total()))
-    assert len(settled) > 2
-    assert settled[-1] == 6
+    monkeypatch.setattr(push_module, "CALLS_BETWEEN", 1)
+    monkeypatch.setattr(flight_module, "RECORDS_IN_AIR", 0)
+    under_way, most = [], []
+    write = sync.connector.write
+
+    def noted(batch):
+        under_way.append(batch)
+        most.append(len(under_way))
+        try:
+            return write(batch)
+        finally:
+            under_way.remove(batch)
+
+    monkeypatch.setattr(sync.connector, "write", noted)
+    assert push(sync).counts == {"created": 6}
+    assert max(most) == 1
 
 
 def test_a_failed_commit_does_not_keep_the_next_from_being_tried(works_with, crm, monkeypatch):
@@ -187,3 +217,24 @@ def test_records_that_lock_one_and_the_same_fly_side_by_side(works_with, crm, mo
     monkeypatch.setattr(sync.connector, "write", noted)
     push(sync)
     assert sent == ["firm0", "firm0", "firm1", "firm1", "firm2", "firm2", "firm0"]
+
+
+def test_whoever_is_asked_to_stop_begins_no_further_call(works_with, crm, monkeypatch):
+    """Within a slice too: the calls under way end, the rest is given back and due at once."""
+    works = works_with(KEYED)
+    sync = replace(the_sync(works), calls_in_flight=1)
+    push(sync, go_on=lambda: False)
+    ingest(works, [identify(f"u{n}", first_name="Ann") for n in range(6)])
+    one_by_one(sync, monkeypatch)
+    asked = threading.Event()
+    write = sync.connector.write
+
+    def noted(batch):
+        asked.set()
+        return write(batch)
+
+    monkeypatch.setattr(sync.connector, "write", noted)
+    assert push(sync, stopping=asked.is_set).counts == {"created": 1, "retried": 5}
+    monkeypatch.undo()
+    assert link_rows(works.store, "lease_token") == [(None,)] * 6
+    assert drain(works) == {"created": 5}

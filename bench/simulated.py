@@ -1,4 +1,4 @@
-"""The simulated CRM in a process of its own, and what its ledger says."""
+"""A simulated CRM in a process of its own, and what its ledger says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.children import ROOT
+from bench.crms import Crm
 from crmsync.sandbox import Control
 
-TOKEN = "pat-na1-bench"  # noqa: S105 - any token that begins so is good in the sandbox
+ALL = 10_000_000
+"""Entries; more than any ledger holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,6 @@ class Traffic:
     calls: int = 0
     bytes_in: int = 0
     """Of the bodies."""
-    writes: int = 0
-    """Calls that change records."""
     statuses: dict[int | None, int] = field(default_factory=dict)
 
     @property
@@ -32,9 +33,9 @@ class Traffic:
 
 
 @contextmanager
-def simulated_hubspot() -> Iterator[Control]:
-    """Serve a HubSpot without limits that remembers no bodies, while the block runs."""
-    command = [sys.executable, "-m", "crmsync.sandbox", "hubspot", "--port", "0"]
+def simulated(crm: Crm) -> Iterator[Control]:
+    """Serve a CRM without limits that remembers no bodies, while the block runs."""
+    command = [sys.executable, "-m", "crmsync.sandbox", crm.name, "--port", "0"]
     process = subprocess.Popen(  # noqa: S603 - our own program and arguments
         [*command, "--no-limits", "--no-bodies"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -42,7 +43,8 @@ def simulated_hubspot() -> Iterator[Control]:
         assert process.stdout is not None  # noqa: S101 - asked for above
         url = process.stdout.readline().split()[-1]
         control = Control(url)
-        control.settings(keep_history=False)
+        control.settings(keep_history=False, **crm.settings)
+        control.reset()  # some settings say how an account begins
         yield control
     finally:
         process.terminate()
@@ -51,18 +53,19 @@ def simulated_hubspot() -> Iterator[Control]:
 
 def traffic(control: Control) -> Traffic:
     """Sum up the ledger."""
-    entries = control.ledger(bodies=False, limit=10_000_000)
+    entries = control.ledger(bodies=False, limit=ALL)
     statuses: dict[int | None, int] = {}
     for entry in entries:
         statuses[entry["status"]] = statuses.get(entry["status"], 0) + 1
-    return Traffic(
-        calls=len(entries),
-        bytes_in=sum(entry["bytes_in"] for entry in entries),
-        writes=sum(is_write(entry["method"], entry["path"]) for entry in entries),
-        statuses=statuses,
-    )
+    return Traffic(len(entries), sum(entry["bytes_in"] for entry in entries), statuses)
 
 
-def is_write(method: str, path: str) -> bool:
-    """Say whether a call changes records: reads and searches are POST too."""
-    return method != "GET" and not path.endswith(("/batch/read", "/search"))
+def most_at_once(entries: list[dict[str, Any]]) -> int:
+    """Return the most calls that were under way together; one that ends makes room at once."""
+    changes = [(entry["received_at"], 1) for entry in entries]
+    changes += [(entry["received_at"] + entry["duration_seconds"], -1) for entry in entries]
+    most = now = 0
+    for _, change in sorted(changes):
+        now += change
+        most = max(most, now)
+    return most
