@@ -20,6 +20,8 @@ from crmsync.sync.context import Works
 CONTACTS = 1_000
 FEW = 10
 BURST = 100
+NAMED = ("email", "first_name", "last_name", "phone")
+"""What is known of whoever was there before."""
 POPULATION = "calls"
 Event = dict[str, Any]
 
@@ -145,9 +147,9 @@ def _counted(
 
 
 def _as_entered(crm: Crm) -> Iterator[dict[str, str]]:
-    """Yield contacts as somebody typed them in: a name and an address."""
+    """Yield contacts as somebody typed them in: a name, an address and a phone number."""
     for person in everybody(CONTACTS, 0, POPULATION):
-        yield crm.record({trait: person[trait] for trait in ("email", "first_name", "last_name")})
+        yield crm.record({trait: person[trait] for trait in NAMED})
 
 
 def _pushed(crm: Crm, control: Control, works: Works, case: Case) -> Seen:

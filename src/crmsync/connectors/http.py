@@ -297,7 +297,7 @@ class Transport:
         origin, path = self._resolve(url, home)
         sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "crmsync"}
         if access and origin == home:
-            sent |= self._headers_of(access)
+            sent |= self._proof(access)
         body: bytes | None = None
         if json is not None:
             body = _encoded(json)
@@ -316,6 +316,17 @@ class Transport:
             call=call,
             headers=sent | dict(headers or {}),
             body=body,
+        )
+
+    def _proof(self, access: Access) -> Mapping[str, str]:
+        """Return the headers that say who we are; ConnectionHalted for what fits into none."""
+        proof = self._headers_of(access)
+        if all(value.isascii() and value.isprintable() for value in proof.values()):
+            return proof
+        raise ConnectionHalted(
+            f"the token of '{self.connection.name}' holds characters that no token has",
+            cause="reauth_required",
+            hint=self.connection.remedy or f"run `crmsync connect {self.connection.name}`",
         )
 
     def _home(self, access: Access | None) -> Origin:
@@ -364,7 +375,8 @@ class Transport:
             answer = self._exchange(request, attempt)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             failure = reason_of(error)
-        except (http.client.HTTPException, OSError) as error:
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            # ValueError: http.client's own, of a chunk whose size is negative.
             failure = reason_of(error)
         finally:
             self._throttle.release(grant)

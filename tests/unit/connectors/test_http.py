@@ -382,3 +382,13 @@ def test_a_body_that_is_no_text_is_refused_as_a_batch():
         with pytest.raises(BatchRejected):
             transport(server.url).request("POST", "/", effect=Effect.WRITE, json=["\ud800"])
         assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("effect", "error"), [(Effect.READ, Unavailable), (Effect.WRITE, OutcomeUnknown)]
+)
+def test_a_chunk_of_a_negative_size_is_a_lost_answer(effect, error):
+    """Whatever the libraries below make of it."""
+    odd = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nxx\r\n"
+    with raw_server(send(odd, keep=False)) as server, pytest.raises(error):
+        transport(server.url).request("POST", "/x", effect=effect, json={})

@@ -199,3 +199,13 @@ def test_no_wait_before_a_call_lets_it_outlast_its_time(monkeypatch):
     with pytest.raises(Unavailable):
         made.request("POST", "/a", effect=Effect.WRITE, json={})
     assert ends == [timing.longest_call_seconds]
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a\u2603", "a\x00b"])
+def test_a_token_that_fits_in_no_header_is_not_sent(token):
+    """It is a person's affair, and told without the token."""
+    with raw_server(FINE) as server:
+        with pytest.raises(ConnectionHalted) as halt:
+            transport(Who(Access(token)), server.url).request("GET", "/x", effect=Effect.READ)
+        assert (server.requests, halt.value.cause) == ([], "reauth_required")
+    assert token not in f"{halt.value} {halt.value.hint}"

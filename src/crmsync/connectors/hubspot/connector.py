@@ -34,6 +34,7 @@ from crmsync.connectors.hubspot.wire import (
     results_of,
     unsendable,
 )
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.windows import with_overrides
 from crmsync.errors import BatchRejected, Unavailable
@@ -111,8 +112,10 @@ class HubSpot:
         """Read who we are, and one contact: a token can be valid and lack every scope."""
         details = self._get("/account-info/v3/details", {})
         self._get(self._path("objects", "contacts"), {"limit": "1"})
+        if not details.get("portalId"):
+            raise Unavailable("GET /account-info/v3/details: HubSpot does not say whose it is")
         return Account(
-            id=str(details.get("portalId", "")),
+            id=str(details["portalId"]),
             name=str(details.get("uiDomain", "")),
             detail=f"{details.get('accountType', '')}, {details.get('timeZone', '')}",
         )
@@ -222,6 +225,7 @@ class HubSpot:
         found: dict[str, Record] = {}
         for body in lookups(name, values, fields):
             after: str | None = ""
+            pages = Pages(f"POST {path}")
             while after is not None:
                 page = body | {"after": after} if after else body
                 answer = self._http.request(
@@ -235,6 +239,7 @@ class HubSpot:
                     after = ((payload.get("paging") or {}).get("next") or {}).get("after")
                 except (LookupError, TypeError, ValueError, AttributeError):
                     raise _misshapen(answer) from None
+                pages.turn(str(after), len(payload["results"]))
         return [found.get(value.strip().lower()) for value in values]
 
     def changes(

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import orjson
 
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, lost
+from crmsync.connectors.http import Answer, Effect, lost
 from crmsync.connectors.waits import MAX_WAIT_SECONDS, retry_after
 from crmsync.errors import (
     BatchRejected,
@@ -56,6 +56,9 @@ STATUSES: Mapping[int, tuple[Meaning, float]] = {
     429: (Meaning.RETRY, 10),
     477: (Meaning.RETRY, 3_600),  # the account moves between data centres, up to a day
 }
+TOLD_BY_STATUS = {404, 413, 414}
+"""Statuses that say what is meant, whoever answers."""
+ENVELOPE = {"category", "correlationId", "errorType", "errors", "message"}
 # 429's policyName -> seconds. Searches are answered without one: the search pool is per second.
 POLICIES: Mapping[str, float] = {
     "TEN_SECONDLY_ROLLING": 10,
@@ -162,8 +165,18 @@ def record_result(envelope: Mapping[str, Any]) -> Result:
 
 
 def refused_record(answer: Answer) -> Result:
-    """Return the result of the one record that a refused call was about."""
+    """Return the result of the one record that a refused call was about.
+
+    Raises OutcomeUnknown where HubSpot itself has said nothing against it.
+    """
+    if not is_hubspots_own(answer):
+        raise lost(answer.effect, f"{answer.what}: HubSpot answered {answer.status}")
     return record_result(_envelope(answer))
+
+
+def is_hubspots_own(answer: Answer) -> bool:
+    """Say whether a refusal is HubSpot's, and not that of something in front of it."""
+    return answer.status in TOLD_BY_STATUS or not ENVELOPE.isdisjoint(_envelope(answer))
 
 
 def failure_of(complaint: Complaint, envelope: Mapping[str, Any]) -> Failure:
@@ -186,7 +199,8 @@ def refuse(answer: Answer, *, object_type: str = "", search: bool = False) -> No
     envelope = _envelope(answer)
     complaint = complaint_of(envelope)
     meaning, wait = STATUSES.get(answer.status, (_by_hundred(answer.status), 0))
-    if meaning is Meaning.AMBIGUOUS:
+    is_strange = answer.effect is Effect.READ and not is_hubspots_own(answer)
+    if meaning is Meaning.AMBIGUOUS or (meaning is Meaning.RECORD and is_strange):
         raise lost(answer.effect, f"{answer.what}: HubSpot answered {answer.status}")
     if meaning is Meaning.RETRY:
         _raise_retry(answer, envelope, wait, search=search)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from crmsync.connectors.http import Answer, Effect, Transport
 from crmsync.connectors.hubspot.errors import refuse
-from crmsync.errors import BatchRejected, ConfigError
+from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import FieldSchema, FieldType, ObjectSchema
 
 STANDARD_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -70,9 +70,13 @@ def describe(http: Transport, version: str, object_type: str) -> ObjectSchema:
     """Return an object's properties; raises ConfigError when the account has no such object."""
     try:
         page = _api(http, version, object_type).get_all(object_type, archived=False)
+        fields = [_field(entry, object_type) for entry in page.results]
     except BatchRejected as refusal:
         raise ConfigError(f"'{object_type}': {refusal.user_message}") from refusal
-    fields = [_field(entry, object_type) for entry in page.results or ()]
+    except (LookupError, TypeError, ValueError, AttributeError):
+        fields = []
+    if not fields or not all(field.name for field in fields):
+        raise Unavailable(f"the properties of '{object_type}' have another shape than documented")
     return ObjectSchema(object_type, {field.name: field for field in fields})
 
 

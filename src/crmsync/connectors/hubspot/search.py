@@ -113,8 +113,18 @@ def next_place(
 ) -> tuple[Place | None, Place]:
     """Return where to search next (None: the end is reached) and how far this page reached.
 
-    Raises LookupError, TypeError or ValueError for an answer of another shape.
+    Raises LookupError, TypeError or ValueError for an answer of another shape, or one by which the
+    walk would not get on.
     """
+    following, reached = _following(object_type, place, payload)
+    if following is not None and following <= place:
+        raise ValueError("the walk does not get on")
+    return following, reached
+
+
+def _following(
+    object_type: str, place: Place, payload: Mapping[str, Any]
+) -> tuple[Place | None, Place]:
     entries = payload["results"]
     more = (payload.get("paging") or {}).get("next")
     if place.after_id:

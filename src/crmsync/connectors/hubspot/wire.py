@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from crmsync.connectors.base import Key
 from crmsync.connectors.hubspot.errors import (
     HINTS,
@@ -72,17 +74,19 @@ def to_wire(value: Value) -> str:
     return ";".join(value)
 
 
-def from_wire(text: str | None, kind: FieldType) -> Value:
+def from_wire(text: Any, kind: FieldType) -> Value:  # noqa: ANN401 (any JSON)
     """Return a property's text as a canonical value; text that does not fit its type stays text."""
     if text is None or text == "":
         return None
+    # HubSpot says that it always is text.
+    said: str = text if isinstance(text, str) else orjson.dumps(text).decode()
     reader = _READERS.get(kind)
     if reader is None:
-        return text
+        return said
     try:
-        return reader(text)
+        return reader(said)
     except (LookupError, ValueError, ArithmeticError):
-        return text
+        return said
 
 
 def moment(text: str) -> datetime:
@@ -185,7 +189,7 @@ def results_of(batch: Batch, payload: Mapping[str, Any]) -> list[Result]:
         place = places.of_result(entry)
         if place is not None:
             created = creates or bool(entry.get("new"))
-            found[place] = Result(Outcome.SUCCEEDED, CrmId(str(entry["id"])), created)
+            found[place] = Result(Outcome.SUCCEEDED, crm_id_of(entry), created)
     unlinked = MISSING
     for error in payload.get("errors") or ():
         named = list(places.of_error(error))
@@ -202,6 +206,7 @@ class _Places:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._count = len(batch.operations)
+        self._by_trace = {str(place): place for place in range(self._count)}
         self._by_id: dict[str, int] | None = None
         self._key_field: str | None = None
         self._by_key: dict[str, int] = {}
@@ -227,9 +232,7 @@ class _Places:
         return [place for value in ids if (place := self._ids().get(value)) is not None]
 
     def _of_trace(self, trace: object) -> int | None:
-        text = str(trace)
-        place = int(text) if text.isdigit() else self._count
-        return place if place < self._count else None
+        return self._by_trace.get(str(trace))
 
     def _ids(self) -> dict[str, int]:
         """Index operations by what their input carried as `id`."""
@@ -269,7 +272,15 @@ def record_of(
     properties = entry.get("properties") or {}
     values = {f: from_wire(properties.get(f), kinds.get(f, FieldType.TEXT)) for f in fields}
     updated = entry.get("updatedAt")
-    return Record(CrmId(str(entry["id"])), values, moment(updated) if updated else None)
+    return Record(crm_id_of(entry), values, moment(updated) if updated else None)
+
+
+def crm_id_of(entry: Mapping[str, Any]) -> CrmId:
+    """Return the id of a record in an answer; ValueError for what cannot be one."""
+    text = str(entry["id"])
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError("not an id")
+    return CrmId(text)
 
 
 def names_of(entry: Mapping[str, Any], key_field: str | None) -> set[str]:

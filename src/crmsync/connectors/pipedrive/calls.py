@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from crmsync.connectors.http import Answer, Effect, Transport
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import LIST, LIST_ARCHIVED, READ_ONE, SEARCH, Refusals
 
@@ -21,6 +22,8 @@ PAGE_RECORDS = 500
 IDS_PER_LIST = 100
 SEARCH_PAGE = 100
 V2 = "/api/v2"
+APART = timedelta(days=1)
+"""How far two clocks may differ; what says more is a broken header."""
 Entry = Mapping[str, Any]
 
 
@@ -72,7 +75,7 @@ class Calls:
         if not answer.ok and refusal_of(answer, {}).meaning is Meaning.GONE:
             return None
         entry = self._object(answer)["data"]
-        if not isinstance(entry, dict) or "id" not in entry:
+        if not _is_entry(entry):
             raise misshapen(answer)
         return None if entry.get("is_deleted") else entry
 
@@ -87,11 +90,13 @@ class Calls:
     def pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[Entry]]:
         """Yield the pages of a list."""
         cursor: str | None = None
+        turned = Pages(f"GET {path}")
         while True:
             entries, cursor = self.page(path, {"limit": str(PAGE_RECORDS), **params}, cursor)
             yield entries
             if cursor is None:
                 return
+            turned.turn(cursor, len(entries))
 
     def entries(self, paths: Sequence[str], ids: Iterable[str]) -> Iterator[Entry]:
         """Yield the live records of these ids, fresh: one call for 100, or for one at a tenth."""
@@ -114,17 +119,20 @@ class Calls:
         """Yield the ids that the index has for a term in an area, in any order, seconds late."""
         params = {"term": term, "fields": area, "exact_match": "true", "limit": str(SEARCH_PAGE)}
         place: dict[str, str] = {}
+        pages = Pages(f"GET {path}/search")
         while True:
             answer = self._get(f"{V2}{path}/search", params | place, SEARCH, "search", None)
             payload = self._object(answer)
             try:
-                yield from [str(hit["item"]["id"]) for hit in payload["data"]["items"]]
+                ids = [id_of(hit["item"]) for hit in payload["data"]["items"]]
                 cursor = (payload.get("additional_data") or {}).get("next_cursor")
-            except (LookupError, TypeError, AttributeError):
+            except (LookupError, TypeError, ValueError, AttributeError):
                 raise misshapen(answer) from None
+            yield from ids
             if not cursor:
                 return
-            place = {"cursor": cursor}
+            place = {"cursor": str(cursor)}
+            pages.turn(place["cursor"], len(ids))
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -162,7 +170,9 @@ class Calls:
         except ValueError:
             return
         said = said if said.tzinfo else said.replace(tzinfo=UTC)
-        self._ahead = said - datetime.now(UTC)
+        ahead = said - datetime.now(UTC)
+        if abs(ahead) <= APART:
+            self._ahead = ahead
 
 
 def list_cost(path: str) -> int:
@@ -188,6 +198,26 @@ def _page_of(answer: Answer, payload: Mapping[str, Any]) -> tuple[list[Entry], s
     more = payload.get("additional_data") or {}
     if not isinstance(data, list) or not isinstance(more, dict):
         raise misshapen(answer)
-    if not all(isinstance(entry, dict) and "id" in entry for entry in data):
+    if not all(_is_entry(entry) for entry in data):
         raise misshapen(answer)
-    return data, more.get("next_cursor") or None
+    cursor = more.get("next_cursor")
+    return data, str(cursor) if cursor else None
+
+
+def id_of(entry: Entry) -> str:
+    """Return the id that an entry has; ValueError for what cannot be one."""
+    text = str(entry["id"])
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError("not an id")
+    return text
+
+
+def _is_entry(told: Any) -> bool:  # noqa: ANN401 (any JSON)
+    """Say whether something has the shape of a record, as far as look-ups rely on it."""
+    try:
+        id_of(told)
+        own = told.get("custom_fields") or {}
+        contacts = [*(told.get("emails") or ()), *(told.get("phones") or ())]
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return False
+    return isinstance(own, dict) and all(isinstance(one, dict) for one in contacts)

@@ -14,7 +14,7 @@ from crmsync.connectors.auth.authorisation import Access, Authorisation, bearer
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
 from crmsync.connectors.http import Answer, Observer, Site, Transport, unobserved
 from crmsync.connectors.pipedrive.calls import Calls, Entry, data_of
-from crmsync.connectors.pipedrive.errors import Meaning, refusal_of, refuse
+from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
 from crmsync.connectors.pipedrive.fields import Catalogue, Fields
 from crmsync.connectors.pipedrive.limits import DELETE, READ_ME, WRITE, limits_of
 from crmsync.connectors.pipedrive.lookup import LookUp, records_by_key
@@ -103,8 +103,10 @@ class Pipedrive:
         """Read who we are, and one person: a token can be good and see no contacts."""
         me = self._me()
         self._calls.page("/persons", {"limit": "1"})
+        if not me.get("company_id"):
+            raise Unavailable(f"GET {ME}: Pipedrive does not say whose it is")
         return Account(
-            id=str(me.get("company_id", "")),
+            id=str(me["company_id"]),
             name=str(me.get("company_name", "")),
             detail=f"{me.get('company_domain', '')}, {me.get('timezone_name', '')}",
         )
@@ -171,6 +173,9 @@ class Pipedrive:
         if not answer.ok:
             return self._refused(kind, answer, operation, fields)
         written = CrmId(str(data_of(answer, "id")))
+        is_id = written.isascii() and written.isdecimal()
+        if not is_id or operation.crm_id not in {None, written}:
+            raise misshapen(answer)
         return Result(Outcome.SUCCEEDED, written, created=action is Action.CREATE)
 
     def _archive(self, kind: ObjectType, operation: Operation) -> Result:

@@ -252,9 +252,9 @@ def _field_in(message: str, names: Mapping[str, str]) -> str | None:
 
 
 def _envelope(answer: Answer) -> Mapping[str, Any] | None:
-    """Return the JSON object of a refusal; None for anything else, such as HTML."""
+    """Return the JSON object of a refusal; None for what is not Pipedrive's, such as HTML."""
     try:
         envelope = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         return None
-    return envelope if isinstance(envelope, dict) else None
+    return envelope if isinstance(envelope, dict) and "success" in envelope else None

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.calls import PAGE_RECORDS, V2, Calls, data_of
 from crmsync.connectors.pipedrive.errors import refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import DELETE, LIST, WRITE
@@ -139,7 +140,10 @@ class Catalogue:
             age = time.monotonic() - read_at
             unknown = fields is None or any(name not in fields.by_name for name in names)
             if fields is None or age > REMEMBERED_SECONDS or (unknown and age > DOUBTED_SECONDS):
-                fields = Fields(kind, self._told(kind))
+                try:
+                    fields = Fields(kind, self._told(kind))
+                except (LookupError, TypeError, AttributeError):
+                    raise _unreadable(kind) from None
                 self._known[kind.name] = time.monotonic(), fields
             return fields
 
@@ -184,16 +188,17 @@ class Catalogue:
 
     def _told(self, kind: ObjectType) -> Iterator[Mapping[str, Any]]:
         cursor: str | None = ""
+        pages = Pages(f"GET {kind.fields_path}")
         while cursor is not None:
             params = {"limit": str(PAGE_RECORDS)} | ({"cursor": cursor} if cursor else {})
             payload = self._calls.get(f"{V2}{kind.fields_path}", params, cost=LIST)
-            try:
-                yield from [{**one, "field_code": one["field_code"]} for one in payload["data"]]
-                cursor = (payload.get("additional_data") or {}).get("next_cursor") or None
-            except (LookupError, TypeError, AttributeError):
-                raise Unavailable(
-                    f"GET {kind.fields_path}: the answer has another shape than documented"
-                ) from None
+            pages.turn(cursor, len(payload["data"] or ()))
+            yield from [{**one, "field_code": one["field_code"]} for one in payload["data"]]
+            cursor = (payload.get("additional_data") or {}).get("next_cursor") or None
+
+
+def _unreadable(kind: ObjectType) -> Unavailable:
+    return Unavailable(f"GET {kind.fields_path}: the answer has another shape than documented")
 
 
 def _custom(told: Mapping[str, Any]) -> Field:

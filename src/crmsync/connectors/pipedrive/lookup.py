@@ -20,11 +20,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.calls import PAGE_RECORDS, Calls, Entry, list_cost
 from crmsync.connectors.pipedrive.limits import SEARCH
 from crmsync.connectors.pipedrive.objects import Field, Form, ObjectType
 from crmsync.connectors.pipedrive.wire import value_in
-from crmsync.errors import BatchRejected, ConfigError
+from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import Timing
 
 MAX_ENTRIES = 200_000
@@ -115,6 +116,12 @@ class LookUp:
                 # A cursor may be too old to go on from.
                 self._index = None
                 raise
+            try:
+                if cursor is not None:
+                    index.pages.turn(cursor, len(entries))
+            except Unavailable:
+                self._index = None
+                raise
             index.cursor = cursor
             if cursor is None:
                 index.waiting.pop(0)
@@ -177,6 +184,7 @@ class Index:
         self.waiting = list(kind.paths)
         """The lists that are not read to their end."""
         self.cursor: str | None = None
+        self.pages = Pages(f"GET {kind.path}")
         self.watermark = now
         """By Pipedrive's clock: what changed before it is known."""
         self.listed_at = time.monotonic()

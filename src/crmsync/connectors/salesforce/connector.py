@@ -29,6 +29,7 @@ from crmsync.connectors.salesforce.objects import Described, described
 from crmsync.connectors.salesforce.races import Races
 from crmsync.connectors.salesforce.reads import READ_RECORDS, Reader, record_of
 from crmsync.connectors.salesforce.soql import MODIFIED, Place
+from crmsync.connectors.salesforce.values import in_detail
 from crmsync.connectors.salesforce.writes import (
     PART_RECORDS,
     fates_of,
@@ -166,7 +167,13 @@ class Salesforce:
         rest = [op for place, op in enumerate(batch.operations) if place not in settled]
         if not rest:
             return list(settled.values())
-        sent = iter(self._send(replace(batch, operations=rest) if settled else batch, thing))
+        results = self._send(replace(batch, operations=rest) if settled else batch, thing)
+        sent = iter(
+            replace(result, failure=in_detail(result.failure, operation.fields, thing.columns))
+            if result.failure
+            else result
+            for operation, result in zip(rest, results, strict=True)
+        )
         places = range(len(batch.operations))
         return [settled[place] if place in settled else next(sent) for place in places]
 

@@ -24,6 +24,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from crmsync.connectors.http import Effect, Transport, lost
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.salesforce.errors import refuse
 
 VERSION = "59.0"
@@ -75,8 +76,10 @@ class Library:
     def rest_of(self, page: Mapping[str, Any]) -> Iterator[Row]:
         """Yield the rows of the further pages of a query whose first one is at hand."""
         client = None
+        pages = Pages("GET /query")
         while not page["done"]:
             client = client or self._client()
+            pages.turn(page["nextRecordsUrl"], len(page["records"]))
             page = client.query_more(page["nextRecordsUrl"], identifier_is_url=True)
             yield from page["records"]
 

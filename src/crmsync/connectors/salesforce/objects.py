@@ -63,8 +63,10 @@ class Described:
 
 
 def described(object_type: str, answer: Mapping[str, Any]) -> Described:
-    """Read a describe answer. Raises LookupError or TypeError for one of another shape."""
+    """Read a describe answer. Raises LookupError, TypeError or ValueError for another shape."""
     shown = [field for field in answer["fields"] if field["type"] not in COMPOUND]
+    if not shown:
+        raise ValueError("an object without fields")
     return Described(
         ObjectSchema(object_type, {field["name"]: _schema(field) for field in shown}),
         {field["name"]: _column(field) for field in shown},
@@ -83,7 +85,7 @@ def _schema(field: Mapping[str, Any]) -> FieldSchema:
         ),
         # Either alone lets two simultaneous upserts make two records, or cannot be upserted by.
         unique=bool(field["externalId"] and field["unique"]),
-        max_length=field["length"] or None,
+        max_length=int(field["length"] or 0) or None,
         whole_seconds=kind is FieldType.DATETIME,
         options=tuple((choice["value"], choice["label"] or "") for choice in _choices(field)),
     )
@@ -94,8 +96,8 @@ def _column(field: Mapping[str, Any]) -> Column:
     choices = _choices(field)
     return Column(
         kind=kind,
-        length=field["length"] or 0,
-        decimals=field["scale"] if kind is FieldType.NUMBER else None,
+        length=int(field["length"] or 0),
+        decimals=int(field["scale"]) if kind is FieldType.NUMBER else None,
         case_counts=bool(field["caseSensitive"]),
         filterable=bool(field["filterable"]),
         values=frozenset(choice["value"] for choice in choices),

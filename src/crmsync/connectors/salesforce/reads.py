@@ -41,9 +41,16 @@ class Reader:
         self._library = library
 
     def by_id(
-        self, thing: Described, ids: Sequence[CrmId], fields: Sequence[str]
+        self,
+        thing: Described,
+        ids: Sequence[CrmId],
+        fields: Sequence[str],
+        merged: frozenset[CrmId] = frozenset(),
     ) -> dict[CrmId, Record]:
-        """Return the records that exist, by id; one that was merged away is its survivor."""
+        """Return the records that exist, by id; one that was merged away is its survivor.
+
+        `merged`: those that are known to be merged away, so that a circle of them ends.
+        """
         found: dict[CrmId, Record] = {}
         url = f"{composite.PATH}/sobjects/{thing.schema.object_type}"
         names = list(dict.fromkeys(["Id", *thing.names(fields), MODIFIED]))
@@ -59,23 +66,28 @@ class Reader:
                 raise ValueError("fewer rows than ids")
             records = (record_of(row, thing, fields) for row in rows if row is not None)
             found |= {record.crm_id: record for record in records}
-        missing = [crm_id for crm_id in wanted if crm_id not in found]
+        missing = [crm_id for crm_id in wanted if crm_id not in found and crm_id not in merged]
         if missing and MASTER in thing.columns:
-            found |= self._survivors(thing, missing, fields)
+            found |= self._survivors(thing, missing, fields, merged)
         return found
 
     def _survivors(
-        self, thing: Described, ids: Sequence[CrmId], fields: Sequence[str]
+        self,
+        thing: Described,
+        ids: Sequence[CrmId],
+        fields: Sequence[str],
+        merged: frozenset[CrmId],
     ) -> dict[CrmId, Record]:
         """Return what records were merged into, as long as the recycle bin tells."""
         masters: dict[CrmId, CrmId] = {}
         for soql in lookups(thing.schema.object_type, "Id", [quoted(i) for i in ids], [MASTER]):
             for row in self._library.query(soql, deleted=True):
-                if row[MASTER] is not None:
-                    masters[_id_in(row)] = full_id(row[MASTER]) or CrmId(row[MASTER])
+                master = full_id(row[MASTER]) if row[MASTER] is not None else None
+                if master is not None:
+                    masters[_id_in(row)] = master
         if not masters:
             return {}
-        alive = self.by_id(thing, list(masters.values()), fields)
+        alive = self.by_id(thing, list(masters.values()), fields, merged | masters.keys())
         return {crm_id: alive[master] for crm_id, master in masters.items() if master in alive}
 
     def by_field(

@@ -122,7 +122,7 @@ class Api:
     def _note(self, answer: Answer) -> None:
         """Remember how many credits are left, where the answer tells."""
         left = answer.headers.get(CREDITS_LEFT, "")
-        if left.isdigit():
+        if left.isdecimal():
             self._credits_left = int(left)
         elif answer.ok:
             self._credits_left = math.inf

@@ -22,7 +22,7 @@ from crmsync.connectors.zoho.modules import DOUBTED_SECONDS, Modules
 from crmsync.connectors.zoho.oauth import VENDOR
 from crmsync.connectors.zoho.reading import Reader, path_of
 from crmsync.connectors.zoho.wire import TRIGGER, Draft, draft_of, results_of
-from crmsync.errors import BatchRejected, ConfigError
+from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import (
     Account,
     Action,
@@ -102,12 +102,16 @@ class Zoho:
         self._api.read(path_of("Contacts"), params=one, needs="ZohoCRM.modules.Contacts.READ")
         listed = payload.get("org")
         org = listed[0] if isinstance(listed, list) and listed else {}
-        edition = (org.get("license_details") or {}).get("paid_type")
-        return Account(
-            id=str(org.get("zgid") or org.get("id") or ""),
-            name=str(org.get("company_name") or ""),
-            detail=", ".join(str(part) for part in (edition, org.get("time_zone")) if part),
-        )
+        try:
+            org_id = str(org.get("zgid") or org["id"])
+            edition = (org.get("license_details") or {}).get("paid_type")
+            return Account(
+                id=org_id,
+                name=str(org.get("company_name") or ""),
+                detail=", ".join(str(part) for part in (edition, org.get("time_zone")) if part),
+            )
+        except (LookupError, TypeError, AttributeError):
+            raise Unavailable("GET /crm/v8/org: another shape than documented") from None
 
     def describe(self, object_type: str) -> ObjectSchema:
         """Return the live fields of a module."""

@@ -31,12 +31,14 @@ from crmsync.connectors.zoho.codes import (
     TAKEN,
     Meaning,
 )
-from crmsync.errors import BatchRejected, ConnectionHalted, OutcomeUnknown, RateLimited, RetryLater
+from crmsync.errors import BatchRejected, ConnectionHalted, RateLimited, RetryLater
 from crmsync.model import CrmId, Failure, Fields, Outcome, Result
 
 BUSY_SECONDS = 5.0
 """To wait where too many calls are under way: other apps of the account share those places."""
 ALREADY_MODIFIED_SECONDS = 2.0
+UNEXPLAINED = "UNEXPLAINED"
+"""Our code for a refusal without one of Zoho's: it may come from something in front of it."""
 
 
 _CODE = re.compile(r"[A-Z][A-Z_]{1,60}")
@@ -91,7 +93,7 @@ def complaint_of(entry: Mapping[str, Any]) -> Complaint:
     field = about.get("api_name") or (path[2] if path else None) or about.get("param_name")
     code = str(entry.get("code") or "")
     return Complaint(
-        code=code if _CODE.fullmatch(code) else "UNEXPLAINED",
+        code=code if _CODE.fullmatch(code) else UNEXPLAINED,
         message=str(entry.get("message") or ""),
         field=str(field) if field else None,
         place=int(path[1]) if path else None,
@@ -177,7 +179,7 @@ def envelope_of(answer: Answer) -> Mapping[str, Any]:
 def _meaning(answer: Answer, code: str) -> Meaning:
     """Return what the refusal of a call means; an unknown one of a write is never taken for a no.
 
-    Raises OutcomeUnknown.
+    Raises OutcomeUnknown or Unavailable.
     """
     known = CODES.get(code)
     if known is not None:
@@ -187,9 +189,9 @@ def _meaning(answer: Answer, code: str) -> Meaning:
     if answer.status < HTTPStatus.BAD_REQUEST:
         return Meaning.ADDRESS  # redirects are not followed
     log.warning("unknown_code", crm="zoho", code=code, status=answer.status)
-    if answer.effect is Effect.READ:
+    if answer.effect is Effect.READ and code != UNEXPLAINED:
         return Meaning.DATA
-    raise OutcomeUnknown(f"{answer.what}: Zoho answered {answer.status} {code}")
+    raise lost(answer.effect, f"{answer.what}: Zoho answered {answer.status} {code}")
 
 
 def _faults(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -80,7 +80,10 @@ class Module:
 
 
 def field_of(described: Mapping[str, Any]) -> Field:
-    """Return a field from its description. Raises LookupError, TypeError or AttributeError."""
+    """Return a field from its description.
+
+    Raises LookupError, TypeError, ValueError or AttributeError for another shape.
+    """
     data_type = str(described["data_type"])
     kind = TYPES.get(data_type)
     unique = described.get("unique") or {}
@@ -97,14 +100,14 @@ def field_of(described: Mapping[str, Any]) -> Field:
         writable=kind is not None and _is_writable(described),
         required=described.get("system_mandatory") is True,
         unique=bool(unique),
-        max_length=described.get("length") if kind in TEXTS else None,
+        max_length=_whole(described.get("length")) if kind in TEXTS else None,
         options=options,
         whole_seconds=kind is FieldType.DATETIME,
     )
     # Of a value and another option's label that are alike, the value is meant.
     choices = {label: value for value, label in options} | {value: value for value, _ in options}
     case_matters = str(unique.get("casesensitive")).lower() == "true"
-    return Field(schema, data_type, described.get("decimal_place"), choices, case_matters)
+    return Field(schema, data_type, _whole(described.get("decimal_place")), choices, case_matters)
 
 
 def required_by_layouts(layouts: list[Mapping[str, Any]]) -> set[str]:
@@ -140,6 +143,11 @@ def description_of(field: FieldSchema) -> dict[str, Any] | None:
             {"display_value": label, "actual_value": value} for value, label in field.options
         ]
     return described
+
+
+def _whole(number: Any) -> int | None:  # noqa: ANN401 (any JSON)
+    """Return a number that may come as digits; None for what is none."""
+    return int(number) if str(number).isdecimal() else None
 
 
 def _is_writable(described: Mapping[str, Any]) -> bool:

@@ -106,8 +106,10 @@ class Modules:
         payload = self._read(FIELDS, name)
         try:
             fields = [field_of(described) for described in payload["fields"]]
-        except (LookupError, TypeError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError):
             raise _unreadable(FIELDS) from None
+        if not fields:
+            raise _unreadable(FIELDS)
         return {field.schema.name: field for field in fields}
 
     def _read(self, path: str, name: str) -> Mapping[str, Any]:

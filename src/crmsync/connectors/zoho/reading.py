@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from crmsync.connectors.base import Key
+from crmsync.connectors.paging import Pages
 from crmsync.connectors.zoho import coql
 from crmsync.connectors.zoho.api import Api
 from crmsync.connectors.zoho.coql import MODIFIED, Place
 from crmsync.connectors.zoho.fields import Field, Module
 from crmsync.connectors.zoho.values import from_wire, moment
-from crmsync.connectors.zoho.wire import UNKNOWN_FIELD, record_of
+from crmsync.connectors.zoho.wire import UNKNOWN_FIELD, is_id, record_of
 from crmsync.errors import BatchRejected, Unavailable
 from crmsync.model import Page, Record
 
@@ -64,12 +65,14 @@ class Reader:
         place, columns = Place.read(cursor) if cursor else coql.BEGINNING, self._columns(fields)
         names = ["id", *columns][: coql.COLUMNS]
         rows_wanted, more = coql.SMALL_PAGE, True
+        pages = Pages(QUERY)
         while more:
             query = coql.changed(self._module.name, place, names, rows_wanted)
             rows, more = self._query(query, rows_wanted)
             if not rows:
                 return
             place = self._place_of(rows[-1])
+            pages.turn(place, len(rows))
             whole = self._completed(rows, columns[len(names) - 1 :])
             yield Page([self._record(row, fields) for row in whole], str(place))
             rows_wanted = coql.LARGE_PAGE
@@ -129,11 +132,15 @@ class Reader:
         """Yield the records that hold one of these values, lowest id first."""
         after_id: str | None = None
         more = bool(literals)
+        pages = Pages(QUERY)
         while more:
             query = coql.holders(self._module.name, by, literals, names, after_id)
             rows, more = self._query(query, coql.SMALL_PAGE)
+            if not all(by in row for row in rows):
+                raise self._strange()
             yield from rows
             after_id = str(rows[-1]["id"]) if rows else None
+            pages.turn(after_id, len(rows))
 
     # --- the wire -------------------------------------------------------------------------
 
@@ -161,7 +168,7 @@ class Reader:
         data = payload.get("data")
         if not isinstance(data, list) or not data:
             raise self._strange()
-        if not all(isinstance(row, dict) and row.get("id") for row in data):
+        if not all(isinstance(row, dict) and is_id(row.get("id")) for row in data):
             raise self._strange()
         return data
 

@@ -36,7 +36,17 @@ def to_wire(field: Field, value: Value) -> Any:  # noqa: ANN401 (any JSON)
     if value is None:
         return None
     writer = _WRITERS.get(field.schema.type)
-    return value if writer is None else writer(field, value)
+    try:
+        return value if writer is None else writer(field, value)
+    except Misfit:
+        raise
+    except (ValueError, TypeError, ArithmeticError):
+        # The field may have become one of another type since the value was made for it.
+        raise Misfit(
+            "WRONG_TYPE",
+            f"the value for '{field.schema.name}' is none for a field of type {field.data_type}",
+            "Correct the trait, or add a transform to the line of the mapping.",
+        ) from None
 
 
 def from_wire(field: Field, raw: Any) -> Value:  # noqa: ANN401 (any JSON)

@@ -136,9 +136,15 @@ def results_of(batch: Batch, operations: Sequence[Operation], entries: Any) -> l
             found[place] = _made_meanwhile(refused, batch.match_field) or refused
         else:
             created = batch.action is Action.CREATE or entry.get("action") == "insert"
-            crm_id = CrmId(str(entry["details"]["id"]))
-            found[place] = Result(Outcome.SUCCEEDED, crm_id, created)
+            crm_id = entry["details"]["id"]
+            if is_id(crm_id):
+                found[place] = Result(Outcome.SUCCEEDED, CrmId(str(crm_id)), created)
     return [result or Result(Outcome.UNKNOWN, failure=MISSING) for result in found]
+
+
+def is_id(told: Any) -> bool:  # noqa: ANN401 (any JSON)
+    """Say whether what an answer calls an id can be one."""
+    return str(told).isascii() and str(told).isdecimal() and not isinstance(told, float)
 
 
 def _made_meanwhile(refused: Result, match_field: str | None) -> Result | None:

@@ -290,3 +290,51 @@ def test_an_object_type_is_quoted(api):
     api.post(f"{API}/crm/v3/objects/..%2Fx%3Fy/batch/upsert", b'{"results": []}')
     [result] = connector().write(Batch("../x?y", Action.UPSERT, upserts("a").operations, "k"))
     assert result.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("crm_id", [None, "", "x", [], True, 1.5, -1])
+def test_a_success_without_an_id_is_a_lost_answer(api, crm_id):
+    """What cannot be a record's id is never linked to."""
+    entry = {"id": crm_id, "objectWriteTraceId": "0", "properties": {}}
+    api.post(f"{CONTACTS}/batch/upsert", orjson.dumps({"results": [entry]}))
+    with pytest.raises(OutcomeUnknown):
+        connector().write(upserts("a"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"null", b"[]", b"{}", b'{"results": 7}', b'{"results": [null]}', b'{"results": "x"}',
+     b'{"results": []}', b'{"results": [{"name": "a", "options": [null]}]}'],
+)  # fmt: skip
+def test_properties_of_another_shape(api, body):
+    """They are a lost answer, and never an object without fields."""
+    api.get(PROPERTIES, body)
+    with pytest.raises(Unavailable):
+        connector().describe("contacts")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"error": "bad request"}'])
+def test_a_refusal_by_something_in_front_sets_no_record_aside(api, body):
+    """A 400 that is not HubSpot's own says nothing against the one record of a call."""
+    api.post(f"{CONTACTS}/batch/upsert", body, status=400)
+    with pytest.raises(OutcomeUnknown):
+        connector().write(upserts("a"))
+
+
+def test_a_search_that_leads_in_a_circle_ends(api):
+    """The same place again is no answer."""
+    entry = {"id": "7", "properties": {"tier": "x"}}
+    same = orjson.dumps({"results": [entry], "paging": {"next": {"after": "200"}}})
+    api.get(PROPERTIES, orjson.dumps({"results": [{"name": "tier", "type": "string"}]}))
+    for _ in range(2):
+        api.post(f"{CONTACTS}/search", same)
+    with pytest.raises(Unavailable, match="does not end"):
+        connector().read("contacts", [Key("x", "tier")], [])
+
+
+def test_an_account_without_an_id_is_not_one(api):
+    """A 200 that does not say whose it is, as a proxy may give, proves no credentials."""
+    api.get(f"{API}/account-info/v3/details", b"{}")
+    api.get(CONTACTS, b'{"results": []}')
+    with pytest.raises(Unavailable):
+        connector().check()

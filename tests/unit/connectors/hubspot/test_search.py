@@ -103,3 +103,12 @@ def test_contacts_have_another_name_for_the_time():
         ("2-345", "hs_lastmodifieddate"),
     ]:
         assert query(name, BEGINNING, [])["properties"] == [field]
+
+
+@pytest.mark.parametrize("place", [Place(5_000, offset=10), Place(5_000, after_id=9)])
+def test_a_walk_that_does_not_get_on_ends(place):
+    """A page that leads back to itself is an error of reading."""
+    entry = {"id": "9", "properties": {"hs_lastmodifieddate": at(5_000)}}
+    same = {"results": [entry], "paging": {"next": {"after": "10"}}}
+    with pytest.raises(ValueError, match="get on"):
+        next_place("deals", place, same)

@@ -241,3 +241,18 @@ def test_a_read_asks_each_key_once():
         "inputs": [{"id": "a"}, {"id": "b"}],
     }
     assert read_body([Key("7")], ["email"])["properties"] == ["email", "hs_merged_object_ids"]
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "value"),
+    [
+        (3, FieldType.NUMBER, 3),
+        (True, FieldType.BOOLEAN, True),
+        (1.5, FieldType.TEXT, "1.5"),
+        ({"a": 1}, FieldType.TEXT, '{"a":1}'),
+        (["a"], FieldType.MULTI_PICKLIST, ['["a"]']),
+    ],
+)
+def test_a_value_that_is_no_text_is_read_as_its_text(told, kind, value):
+    """HubSpot says that all are texts; one that is not becomes no value of another type."""
+    assert from_wire(told, kind) == value

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
 import orjson
 import pytest
 
@@ -19,6 +22,7 @@ from crmsync.model import (
     LinkId,
     Operation,
     Outcome,
+    Timing,
 )
 from tests.openapi.recorded import scripted
 
@@ -399,3 +403,86 @@ def test_of_two_lists_only_the_last_page_moves_the_cursor(api):
     api.get(f"{DEALS}/archived", ok([{"id": 2, "title": "B", "update_time": earlier}]))
     first, last = connector().changes("deals", "2026-01-01T00:00:00Z", ["title"])
     assert (first.cursor, last.cursor) == ("2026-01-01T00:00:00Z", later)
+
+
+@pytest.mark.parametrize("crm_id", ["", "x", [], True, 1.5, "7?a=b", -1])
+def test_a_success_without_an_id_is_a_lost_answer(api, crm_id):
+    """What cannot be a record's id is never linked to."""
+    tell_fields(api)
+    api.post(PERSONS, ok({"id": crm_id}))
+    with pytest.raises(OutcomeUnknown):
+        write(connector(), Action.CREATE, {"name": "Ann"})
+
+
+def test_an_answer_about_another_record_is_a_lost_one(api):
+    """A change of 7 is not answered by 8."""
+    tell_fields(api)
+    api.patch(f"{PERSONS}/7", ok({"id": 8}))
+    with pytest.raises(OutcomeUnknown):
+        write(connector(), Action.UPDATE, {"name": "Ann"}, "7")
+
+
+def test_a_list_that_leads_in_a_circle_ends(api):
+    """The same cursor again is no answer: of records, and of fields."""
+    tell_fields(api)
+    for _ in range(2):
+        api.get(PERSONS, ok([{"id": 1}], additional_data={"next_cursor": "again"}))
+    with pytest.raises(Unavailable, match="does not end"):
+        list(connector().changes("persons", None, []))
+    for _ in range(2):
+        api.get(FIELDS, ok([custom(KEY, "k")], additional_data={"next_cursor": "again"}))
+    with pytest.raises(Unavailable, match="does not end"):
+        connector().describe("persons")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"field_name": None, "field_type": None}, {"options": 7}, {"options": [{}]}],
+)
+def test_fields_of_another_shape(api, odd):
+    """They are a lost answer."""
+    told = {name: value for name, value in custom(KEY, "k").items() if odd.get(name, 0) is not None}
+    api.get(FIELDS, ok([told | {n: v for n, v in odd.items() if v is not None}]))
+    with pytest.raises(Unavailable):
+        connector().describe("persons")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"emails": 7}, {"emails": ["x"]}, {"custom_fields": "x"}, {"id": "x"}, {"id": None}],
+)
+def test_a_record_of_another_shape_is_never_nobody(api, odd):
+    """Looking for one by a key ends in a lost answer, and nothing of the page is believed."""
+    tell_fields(api)
+    api.get(PERSONS, ok([{"id": 1, "emails": [], "custom_fields": {}} | odd]))
+    with pytest.raises(Unavailable):
+        connector().read("persons", [Key("a@x.io", "email")], [])
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_broken_clock_is_not_believed(api, date):
+    """A look-up looks back from our own time then."""
+    api.get(FIELDS, ok([custom(KEY, "crmsync_id")]), headers={"Date": date})
+    api.get(PERSONS, ok([]), headers={"Date": date})
+    api.get(PERSONS, ok([]), headers={"Date": date})
+    crm = connector(timing=Timing(settle_seconds=0.0))
+    assert crm.read("persons", [Key("a@x.io", "email")], []) == [None]
+    since = parse_qs(urlsplit(api.calls[-1].request.url).query)["updated_since"][0]
+    assert abs(datetime.fromisoformat(since) - datetime.now(UTC)) < timedelta(hours=12)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"message": "Bad Request"}', b"<html>"])
+def test_a_refusal_by_something_in_front_sets_no_record_aside(api, body):
+    """A 400 that is not Pipedrive's own says nothing against the record."""
+    tell_fields(api)
+    api.post(PERSONS, body, status=400)
+    with pytest.raises(OutcomeUnknown):
+        write(connector(), Action.CREATE, {"name": "Ann"})
+
+
+def test_a_company_without_an_id_is_not_one(api):
+    """A success that does not say whose it is proves no credentials."""
+    api.get("https://api.pipedrive.com/v1/users/me", ok({}))
+    api.get(PERSONS, ok([]))
+    with pytest.raises(Unavailable):
+        connector().check()

@@ -496,3 +496,37 @@ def test_the_library_reaches_nothing_but_the_transport(api):
     [call] = api.calls
     assert call.request.headers["Authorization"] == "Bearer 00D!t"
     assert "X-PrettyPrint" not in call.request.headers
+
+
+def test_pages_that_lead_in_a_circle_end(org):
+    """A page that names itself as the next one is no answer, and not asked for for ever."""
+    more = "/services/data/v59.0/query/01gXX-1"
+    org.get(f"{API}/query/", json=page(shown(FIRST, Email="a@x.io"), following=more))
+    org.get(f"{ORG}{more}", json=page(following=more))
+    with pytest.raises(Unavailable, match="does not end"):
+        connector().read("Contact", [Key("a@x.io", "Email"), Key("b@x.io", "Email")], [])
+
+
+def test_records_merged_in_a_circle_are_nobody(org):
+    """Two that name each other as the survivor end the search for one."""
+    org.post(f"{COLLECTION}/Contact", json=[None])
+    org.get(f"{API}/queryAll/", json=page({"Id": FIRST, "MasterRecordId": SECOND}))
+    org.post(f"{COLLECTION}/Contact", json=[None])
+    org.get(f"{API}/queryAll/", json=page({"Id": SECOND, "MasterRecordId": FIRST}))
+    org.post(f"{COLLECTION}/Contact", json=[None])
+    assert connector().read("Contact", [Key(FIRST)], ["Email"]) == [None]
+
+
+@pytest.mark.parametrize("master", ["", "x", "9" * 40])
+def test_a_survivor_that_is_no_id_is_nobody(org, master):
+    """It is not asked for again and again."""
+    org.post(f"{COLLECTION}/Contact", json=[None])
+    org.get(f"{API}/queryAll/", json=page({"Id": FIRST, "MasterRecordId": master}))
+    assert connector().read("Contact", [Key(FIRST)], ["Email"]) == [None]
+
+
+def test_an_object_without_fields_refuses_no_record(api):
+    """A describe answer that holds none is a lost one: its records are not at fault."""
+    api.get(CONTACTS, json={"name": "Contact", "fields": []})
+    with pytest.raises(Unavailable):
+        connector().write(updates(FIRST))

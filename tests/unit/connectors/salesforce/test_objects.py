@@ -66,3 +66,9 @@ def test_another_shape_is_an_error_of_reading(answer):
     """Which the connector takes for a lost answer."""
     with pytest.raises((LookupError, TypeError)):
         described("X", answer)
+
+
+def test_numbers_may_come_as_digits():
+    """A length and a scale are numbers either way."""
+    found = described("X", {"fields": [column("F", "double", length="18", scale="2")]})
+    assert (found.schema.fields["F"].max_length, found.columns["F"].decimals) == (18, 2)

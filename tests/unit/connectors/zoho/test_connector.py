@@ -601,3 +601,73 @@ def test_the_steps_of_making_the_field_by_hand_name_it():
     steps = Zoho.capabilities.field_steps.format(object="Contacts", field="crmsync_id")
     assert steps.count("crmsync_id") == 2
     assert "Contacts" in steps
+
+
+@pytest.mark.parametrize("crm_id", [None, "", "x", [], True, 1.5, "7?a=b"])
+def test_a_success_without_an_id_is_not_one(api, zoho, crm_id):
+    """What cannot be a record's id is never linked to; the others of the answer count."""
+    api.post(UPSERT, answered(done(crm_id), done("8")))
+    first, second = zoho.write(upserts("a", "b"))
+    assert (first.outcome, second.outcome) == (Outcome.UNKNOWN, Outcome.SUCCEEDED)
+
+
+def test_rows_that_never_end(api, zoho):
+    """A query that is answered with the same rows again is no answer."""
+    same = orjson.dumps({"data": [{"id": "7", "Email": "x"}], "info": {"more_records": True}})
+    for _ in range(2):
+        api.post(COQL, same)
+    with pytest.raises(Unavailable, match="does not end"):
+        zoho.read("Contacts", [Key("x", "Email")], [])
+
+
+def test_a_row_without_the_key_it_was_found_by_is_never_nobody(api, zoho):
+    """It is asked for again later."""
+    api.post(COQL, rows({"id": "7"}))
+    with pytest.raises(Unavailable):
+        zoho.read("Contacts", [Key("x", "Email")], [])
+
+
+def test_a_read_refused_by_something_in_front_is_not_the_records_fault(api, zoho):
+    """A 400 without one of Zoho's codes sets nothing aside."""
+    api.post(COQL, b"<html>Bad Request</html>", status=400)
+    with pytest.raises(Unavailable):
+        zoho.read("Contacts", [Key("x", "Email")], [])
+
+
+@pytest.mark.parametrize("fields", [b'{"fields": []}', b'{"fields": {}}'])
+def test_a_module_without_fields_refuses_no_record(bare, zoho, fields):
+    """It is a lost answer."""
+    bare.get(FIELDS, fields)
+    with pytest.raises(Unavailable):
+        zoho.write(upserts("a"))
+
+
+def test_an_odd_count_of_credits_is_ignored(api, zoho):
+    """What is left is read from digits alone."""
+    api.post(UPSERT, answered(done("7")), headers={"X-API-CREDITS-REMAINING": "\u00b2"})
+    assert zoho.write(upserts("a"))[0].outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("org", [b'{"org": [null]}', b'{"org": ["x"]}', b'{"org": [{}]}', b"{}"])
+def test_an_account_of_another_shape(bare, zoho, org):
+    """It is a lost answer."""
+    bare.get(f"{API}/crm/v8/org", org)
+    bare.get(CONTACTS, rows({"id": "7"}))
+    with pytest.raises(Unavailable):
+        zoho.check()
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [("double", "many"), ("double", ["a"]), ("datetime", "soon"), ("datetime", 7)],
+)
+def test_a_field_that_has_become_another_refuses_only_its_records(bare, zoho, data_type, value):
+    """What was made for a text field is refused by itself; the rest of the batch is sent."""
+    bare.get(FIELDS, described("Last_Name", "Title", Title={"data_type": data_type}))
+    bare.post(CONTACTS, answered(done("8")))
+    creates = [Operation(LinkId(n), Action.CREATE, f)
+               for n, f in enumerate([{"Title": value}, {"Last_Name": "Li"}])]  # fmt: skip
+    odd, fine = zoho.write(Batch("Contacts", Action.CREATE, creates))
+    assert (odd.outcome, odd.failure.field) == (Outcome.REJECTED, "Title")
+    assert str(value) not in odd.failure.message
+    assert fine.outcome is Outcome.SUCCEEDED

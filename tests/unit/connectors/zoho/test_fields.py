@@ -140,3 +140,12 @@ def test_a_new_field_is_called_what_it_is_labelled():
 def test_a_lookup_is_not_made():
     """It would need a module to point to."""
     assert description_of(FieldSchema("x", "x", FieldType.REFERENCE)) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [("2", 2), (2, 2), (None, None), ("x", None), ([], None)]
+)
+def test_numbers_may_come_as_digits(told, kept):
+    """A length and the decimals are numbers either way, and nothing where they are none."""
+    field = field_of({"api_name": "F", "data_type": "text", "length": told, "decimal_place": told})
+    assert (field.schema.max_length, field.decimals) == (kept, kept)
