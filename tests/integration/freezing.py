@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -39,12 +38,16 @@ def _push_a_slice(sync: Sync, before_write: Callable[[], object]) -> None:
 
 
 def _freeze(database: Database) -> None:
-    """Stop this process, in no transaction: on SQLite that would keep everybody from writing."""
+    """Stop this process, in no transaction: on SQLite that would keep everybody from writing.
+
+    The signal is to this thread, so that it stops before it returns: one to the process may be
+    taken by another thread, and the writes would be let go meanwhile.
+    """
     pool: Any = database.engine.pool
     moment = threading.Event()
     while pool.checkedout():
         moment.wait(0.001)
-    os.kill(os.getpid(), signal.SIGSTOP)
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class _Waiting:
