@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import pytest
 import yaml
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from crmsync.bootstrap import open_works
 from crmsync.connectors.base import Connector
@@ -34,6 +34,7 @@ from crmsync.settings import load_settings
 from crmsync.store import bulk, links, profiles, schema
 from crmsync.store.database import Database
 from crmsync.store.links import Mark
+from crmsync.store.tables import hints
 from crmsync.store.tables import links as links_table
 from crmsync.sync.context import Ring, Store, Sync, Works
 from crmsync.sync.ingest import Ingested
@@ -247,15 +248,23 @@ def is_at_rest(store: Store, horizon_seconds: float = 3600.0) -> bool:
 
 
 def let_pass(store: Store, seconds: float) -> None:
-    """Let so much time pass for every link at once."""
-    moments = ("due_at", "verify_at", "wake_at", "create_intent_at")
+    """Let so much time pass for every link, and every record that is to be read, at once."""
+    moments = ("due_at", "verify_at", "wake_at", "create_intent_at", "written_at")
     rows = link_rows(store, "id", *moments)
     earlier = timedelta(seconds=seconds)
     moved = [
         {"id": link, **{n: at and at - earlier for n, at in zip(moments, times, strict=True)}}
         for link, *times in rows
     ]
-    store.database.transact(lambda connection: bulk.update(connection, links_table, moved))
+
+    def work(connection: Connection) -> None:
+        bulk.update(connection, links_table, moved)
+        told = connection.execute(select(hints)).all()
+        connection.execute(hints.delete())
+        rows = [{**row._mapping, "due_at": row.due_at - earlier} for row in told]
+        bulk.insert(connection, hints, rows)
+
+    store.database.transact(work)
 
 
 def count_rows(store: Store, table: Any, *conditions: Any) -> int:

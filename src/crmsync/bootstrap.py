@@ -15,13 +15,14 @@ from pathlib import Path
 import redis
 
 from crmsync.connectors import registry
-from crmsync.connectors.base import Connection, Connector, Limit
+from crmsync.connectors.base import Connection, Connector, Limit, Webhooks
 from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import RedisThrottle, Throttle
 from crmsync.connectors.windows import CONCURRENT
 from crmsync.errors import ConfigError, CrmsyncError
 from crmsync.identity.facts import COMPANY_FACTS, KNOWN_FACTS, traits_behind
 from crmsync.identity.rules import EmailAsUserId, Rules, TraitType, Types
+from crmsync.identity.traits import RESERVED, RESERVED_COMPANY
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.conditions import facts_of
 from crmsync.mapping.configuration import Configuration, load_configuration
@@ -104,6 +105,8 @@ def read_configuration(
         connectors=registry.names(),
         timing_of=registry.timing_of,
         extra_facts=seen,
+        reserved_facts=RESERVED,
+        reserved_company_facts=RESERVED_COMPANY,
         kept_tokens=kept,
     )
 
@@ -147,6 +150,7 @@ class _Connections:
             timing=known.timing,
             calls_in_flight=_calls_in_flight(connection_of(known)),
             store=self._store,
+            neighbours=tuple(m for m in self._configuration.mappings if m is not mapping),
         )
 
     def connector(self, name: str) -> Connector:
@@ -189,6 +193,7 @@ def tokens_of(store: Store, name: str) -> RowTokens:
 
 def connection_of(known: ConnectionSettings) -> Connection:
     """Return a connection as its connector sees it."""
+    hooks = known.webhooks
     return Connection(
         name=known.name,
         connector=known.connector,
@@ -198,5 +203,6 @@ def connection_of(known: ConnectionSettings) -> Connection:
         limits=known.limits,
         quota=known.quota,
         timing=known.timing,
+        webhooks=Webhooks(hooks.url, hooks.secret) if hooks else None,
         remedy=known.remedy,
     )

@@ -135,6 +135,10 @@ class ConnectionHalted(CrmsyncError):
         self.hint = hint
 
 
+class Forged(CrmsyncError):
+    """A webhook's delivery does not prove that it is from the CRM."""
+
+
 class StoreUnavailable(CrmsyncError):
     """The database cannot be reached."""
 

@@ -152,6 +152,15 @@ class FieldType(StrEnum):
     """The id of another record or of an owner."""
 
 
+class Directory(StrEnum):
+    """A list of a CRM's own that a field's values are ids of; people know them by name."""
+
+    OWNERS = "owners"
+    """Its users: known by e-mail."""
+    STAGES = "stages"
+    """The steps of its pipelines: known by label."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSchema:
     """One field of a CRM object, as the CRM describes it."""
@@ -167,6 +176,8 @@ class FieldSchema:
     """(value, label) of each choice of a picklist."""
     whole_seconds: bool = False
     """Whether a date and time is kept without its fraction of a second."""
+    directory: Directory | None = None
+    """What its values are ids of, where people would not know them by the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +254,8 @@ class Action(StrEnum):
     UPDATE = "update"
     UPSERT = "upsert"
     ARCHIVE = "archive"
+    ASSOCIATE = "associate"
+    """Tie a record to one of another object: only where a field of the record does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +265,10 @@ class Operation:
     link_id: LinkId
     action: Action
     fields: Fields
-    """What to write: canonical values, None clears. Only what differs, where a record is linked."""
+    """What to write: canonical values, None clears. Only what differs, where a record is linked.
+    To associate: the other object and the id of its record."""
     crm_id: CrmId | None = None
-    """The record to write: set for update and archive."""
+    """The record to write: set for update, archive and associate."""
     match_value: str | None = None
     """The value of the batch's `match_field`: set for upsert."""
 
@@ -267,7 +281,7 @@ class Batch:
     action: Action
     operations: Sequence[Operation]
     match_field: str | None = None
-    """The unique field by which records are upserted."""
+    """The unique field by which records are upserted; the other object of associations."""
 
 
 class Outcome(StrEnum):
@@ -310,15 +324,30 @@ class Result:
     failure: Failure | None = None
     existing_id: CrmId | None = None
     """For a rejected create or upsert: the record that already holds the unique value."""
+    is_gone: bool = False
+    """Rejected because there is no such record any more: deleted, merged into another, converted.
+    `read` tells which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as the CRM holds it now, canonical values, only the fields asked for."""
+    """One record as the CRM holds it now, canonical values, only the fields asked for.
+
+    Read by an id that was merged into another record, it is that other one.
+    """
 
     crm_id: CrmId
     fields: Fields
     modified_at: datetime | None = None
+    """Of any of its fields, by whomever."""
+    is_deleted: bool = False
+    """Listed among changes because it is gone; its fields are empty."""
+    successor: CrmId | None = None
+    """Of a deleted record: the one it was merged into, where the CRM says."""
+    former_ids: tuple[CrmId, ...] = ()
+    """Of records that were merged into it, where the CRM says."""
+    is_converted: bool = False
+    """A lead that became a contact: it takes no more writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +356,85 @@ class Page:
 
     records: Sequence[Record]
     cursor: str
+
+
+# --- what salespeople do -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A user of the CRM, to whom records belong."""
+
+    id: str
+    email: str
+    """Empty where the CRM does not say."""
+    name: str
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a pipeline that deals go through."""
+
+    id: str
+    """As deals name it."""
+    label: str
+    pipeline_id: str = ""
+    """Empty where the CRM's stages are those of all pipelines."""
+    pipeline: str = ""
+    position: int = 0
+
+
+class DealStatus(StrEnum):
+    """Whether a deal is still to be decided."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """One deal as the CRM holds it now."""
+
+    crm_id: CrmId
+    people: tuple[CrmId, ...] = ()
+    """Ids of the people on it, the main one first."""
+    status: DealStatus = DealStatus.OPEN
+    amount: float | None = None
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    closed_at: datetime | None = None
+    fields: Fields = field(default_factory=dict)
+    """Those asked for, canonical: ids of owners and stages as they are."""
+    is_deleted: bool = False
+    """It is gone; nothing else of it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class DealPage:
+    """Deals changed since a cursor, and where to go on."""
+
+    deals: Sequence[Deal]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A CRM says that a record was changed: a reason to read it, nothing more."""
+
+    object_type: str
+    """As mappings name it; `deals` for a deal, whatever the CRM calls it."""
+    crm_id: CrmId
+    at: datetime
+    """When it was changed, as the CRM says."""
+    key: str
+    """The same for every delivery of one event."""
+    successor: CrmId | None = None
+    """The record that it was merged into, where the CRM says so only here."""
+
+
+# --- how it is done ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +458,10 @@ class Timing:
     """How often due work is looked for without a bell."""
     linger_seconds: float = 2.0
     """How long a real-time change waits for others, so that a burst is one write."""
+    pull_seconds: float = 300.0
+    """How often a CRM is asked what changed; its webhooks are faster, and may get lost."""
+    reread_seconds: float = 86_400.0
+    """How often everything is read from the beginning: a formula changes without its record."""
 
     @property
     def patience_seconds(self) -> float:
@@ -391,3 +503,5 @@ class RunTrigger(StrEnum):
     EVENT = "event"
     BACKFILL = "backfill"
     COMMAND = "command"
+    PULL = "pull"
+    """What the CRM changed was read."""

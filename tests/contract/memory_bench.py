@@ -7,7 +7,7 @@ from typing import Any
 
 from crmsync.connectors.auth.tokens import MemoryTokens
 from crmsync.connectors.base import Connection, Connector
-from crmsync.connectors.memory import MemoryCrm
+from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.connectors.registry import open_connector
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import ConnectionHalted, CrmsyncError, OutcomeUnknown, RateLimited

@@ -74,8 +74,8 @@ def no_verify() -> None:
     """Forget that a write of unknown outcome may still be applied."""
     original = outcomes._uncertain
 
-    def uncertain(*given: Any) -> Any:
-        return replace(original(*given), verify_at=None)
+    def uncertain(*given: Any, **named: Any) -> Any:
+        return replace(original(*given, **named), verify_at=None)
 
     outcomes._uncertain = uncertain
     outcomes._verify_after = lambda *_: None

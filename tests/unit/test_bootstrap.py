@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crmsync.bootstrap import open_store, open_works, rules_of
-from crmsync.connectors.memory import MemoryCrm
+from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.errors import ConfigError
 from crmsync.identity.rules import EmailAsUserId
 from crmsync.settings import load_settings

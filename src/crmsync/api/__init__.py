@@ -1,1 +1,1 @@
-"""HTTP in: events from any client library of the tracking specification, and health."""
+"""HTTP in: events from any client library, what CRMs tell by webhooks, and health."""

@@ -1,4 +1,4 @@
-"""The web application: ingest routes and health, on one frozen `Works`. See docs/http.md."""
+"""The web application: events, webhooks and health, on one frozen `Works`. See docs/http.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from crmsync import __version__
-from crmsync.api.events import router
+from crmsync.api import events, hooks
 from crmsync.api.problems import DESCRIBED, handle_problems, problem
 from crmsync.errors import StoreUnavailable
 from crmsync.sync.context import Works
@@ -31,7 +31,9 @@ def make_app(
     )
     app.state.works = works
     app.state.write_key = write_key
-    app.include_router(router)
+    app.state.entrance = hooks.Entrance(works)
+    app.include_router(events.router)
+    app.include_router(hooks.router)
     handle_problems(app)
 
     @app.get("/healthz", include_in_schema=False)

@@ -6,7 +6,6 @@ means that every call not listed as rejected is committed to the database.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import gzip
 import hmac
@@ -19,9 +18,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from crmsync.api.bodies import MAX_BODY_BYTES, read_body
 from crmsync.api.problems import problem
 from crmsync.api.shapes import REFUSALS, Batch, Call, Report, body_of
 from crmsync.errors import EventRejected
@@ -33,9 +32,6 @@ from crmsync.model import Event, EventType
 from crmsync.sync.context import Works
 from crmsync.sync.ingest import Ingested, ingest
 
-MAX_BODY_BYTES = 1024 * 1024
-BODY_SECONDS = 30.0
-"""Within which a body must have arrived: a client that drips holds no connection for ever."""
 MAX_CALLS = 1_000
 SOURCE = "api"
 """What events that came by the first write key are said to come from."""
@@ -66,7 +62,7 @@ async def _take(request: Request, kind: str) -> Response:
     refusal = _refusal(request)
     if refusal is not None:
         return refusal
-    body = await _body(request)
+    body = await read_body(request)
     if isinstance(body, Response):
         return body
     return await run_in_threadpool(
@@ -86,26 +82,7 @@ def _refusal(request: Request) -> Response | None:
         return problem(
             415, "send the body plain, or packed by gzip", headers={"Accept-Encoding": "gzip"}
         )
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        return _too_large()
     return None
-
-
-async def _body(request: Request) -> bytes | Response:
-    """Read the body, or say why it is not taken."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return _too_large()
-    except ClientDisconnect:
-        return problem(400, "the body ended too early")  # nobody is there to read it
-    except TimeoutError:
-        return problem(408, f"the body did not arrive within {BODY_SECONDS:g} s")
-    return bytes(body)
 
 
 def _encoding(request: Request) -> str:
@@ -188,7 +165,3 @@ def _basic_user(request: Request) -> str | None:
         return base64.b64decode(value, validate=True).decode().partition(":")[0]
     except ValueError:  # not base64, not ASCII, not UTF-8
         return None
-
-
-def _too_large() -> Response:
-    return problem(413, "a body holds at most 1 MiB; send fewer calls at once")

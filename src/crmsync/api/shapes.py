@@ -1,4 +1,4 @@
-"""The bodies of the ingest routes, as OpenAPI shows them.
+"""Bodies and answers of the routes, as OpenAPI shows them.
 
 For people and tools only: `identity.calls` reads the bodies, and takes more spellings than these.
 """
@@ -86,7 +86,26 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class Received(Shape):
+    """What became of a delivery of a CRM's webhooks."""
+
+    success: bool
+    taken: int = Field(description="Events that are news; one that came before changed nothing.")
+
+
+HOOK_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "It does not prove that it is from the CRM.", **DESCRIBED},
+    404: {"description": "No connection of that name takes webhooks.", **DESCRIBED},
+    **{status: REFUSALS[status] for status in (400, 408, 413, 503)},
+}
+
+
 def body_of(shape: type[Shape]) -> dict[str, Any]:
     """Return what OpenAPI says of a route whose body has this shape."""
     content = {"application/json": {"schema": shape.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def body_of_any_shape() -> dict[str, Any]:
+    """Return what OpenAPI says of a route whose bodies are somebody else's."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}}

@@ -36,6 +36,7 @@ class Listed:
 COMMANDS = {
     "init": Listed(SETTING_UP, "files", "write a commented crmsync.yaml and a first mapping"),
     "connect": Listed(SETTING_UP, "connecting", "authorise a connection, prepare the CRM for it"),
+    "webhooks": Listed(SETTING_UP, "webhooks", "have a CRM tell us of changes at once"),
     "check": Listed(SETTING_UP, "files", "find mistakes in the files; --live: against the CRM"),
     "fields": Listed(SETTING_UP, "connections", "list a CRM object's fields"),
     "keys": Listed(SETTING_UP, "keys", "make an encryption key"),

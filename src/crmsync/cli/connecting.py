@@ -19,6 +19,7 @@ from crmsync.cli.connections import mappings_of
 from crmsync.cli.consenting import PORT, ask_consent, redirect_uri
 from crmsync.cli.project import open_project, open_settings
 from crmsync.cli.screen import Screen
+from crmsync.cli.webhooks import arrange
 from crmsync.connectors import registry
 from crmsync.connectors.auth.consent import Consent
 from crmsync.connectors.base import Connector
@@ -102,6 +103,8 @@ def connect(
     detail = f" ({account.detail})" if account.detail else ""
     screen.say(f"{name} answers: account {account.id} {account.name}{detail}", style="green")
     works.store.database.transact(lambda c: state.resume(c, name))
+    if works.configuration.connections[name].webhooks is not None:
+        arrange(screen, works, name)
 
 
 def _consent(works: Works, name: str, port: int) -> Consent:

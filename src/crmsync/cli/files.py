@@ -168,6 +168,7 @@ def _live_problems(works: Works) -> list[Problem]:
         try:
             connector = works.open_sync(mapping).connector
             schema = connector.describe(mapping.object_type)
+            deals = connector.describe_deals() if mapping.deals else None
         except ConfigError as mistake:
             problems.append(mapping.place.problem(mistake.user_message))
             continue
@@ -177,7 +178,7 @@ def _live_problems(works: Works) -> list[Problem]:
             problems.append(mapping.place.problem(message))
             continue
         knows_unique = Action.UPSERT in connector.capabilities.records_per_call
-        problems += check_against(mapping, schema, knows_unique=knows_unique)
+        problems += check_against(mapping, schema, deals, knows_unique=knows_unique)
         database.transact(
             lambda c, name=mapping.connection, schema=schema: state.save_schema(  # type: ignore[misc] # bound now
                 c, name, schema, database.now(c)

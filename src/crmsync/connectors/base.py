@@ -1,4 +1,4 @@
-"""The contract between crmsync and a CRM: one Protocol, five calls and one declaration.
+"""The contract between crmsync and a CRM: one Protocol and one declaration.
 
 `sync` is the only caller. A connector speaks HTTP through `http.Transport` alone, holds no store,
 and turns canonical values (`model.Value`) into its CRM's wire format and back.
@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from crmsync.model import (
     Account,
     Action,
     Batch,
+    CrmId,
+    Deal,
+    DealPage,
     FieldSchema,
+    Hint,
     ObjectSchema,
+    Owner,
     Page,
     Quota,
     Record,
     Result,
+    Stage,
     Timing,
 )
 
@@ -39,6 +46,9 @@ class Capabilities:
     together: Mapping[str, str] = field(default_factory=dict)
     """Object type: field. Records that name the same record there are sent side by side, since the
     CRM locks that one while it writes (Salesforce: a contact's account)."""
+    reference_fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Object type: other object type: the field that holds the id of its record (Salesforce:
+    `{"Contact": {"Account": "AccountId"}}`). Where there is none, `Action.ASSOCIATE` ties them."""
     field_steps: str = ""
     """What a person does to make a unique text field `{field}` of `{object}` by hand."""
 
@@ -61,6 +71,39 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """How a CRM tells us of changes."""
+
+    url: str
+    """Of `/hooks/{connection}`, as the CRM reaches it."""
+    secret: str = field(repr=False)
+    """What a delivery proves itself by; what exactly it is, is each CRM's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the CRM was asked to tell us of."""
+
+    detail: str
+    """For a person: what was set up, or was there already."""
+    ends_at: datetime | None = None
+    """When it has to be renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request to `/hooks/{connection}`."""
+
+    method: str
+    url: str
+    """As the CRM called it: with the public host."""
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One authorised CRM account, as crmsync.yaml and the token store describe it."""
 
@@ -72,6 +115,7 @@ class Connection:
     limits: Mapping[str, int] = field(default_factory=dict)
     quota: Quota = field(default_factory=Quota)
     timing: Timing = field(default_factory=Timing)
+    webhooks: Webhooks | None = None
     remedy: str = ""
     """What a person does when its credentials are not accepted: names variable and command."""
 
@@ -125,5 +169,60 @@ class Connector(Protocol):
     def changes(
         self, object_type: str, cursor: str | None, fields: Sequence[str]
     ) -> Iterator[Page]:
-        """Yield what changed since the cursor, oldest first, with the fields asked for."""
+        """Yield what changed since the cursor, oldest first, with the fields asked for.
+
+        Each change at least once, however often its moment was shared, as it was committed late or
+        as the CRM's index lags. What is gone is among them where the CRM lists it. The first time,
+        without a cursor, everything there is. Every page's cursor is safe to go on from; the
+        fewest calls that the CRM allows.
+        """
+        ...
+
+    def deals(self, cursor: str | None, fields: Sequence[str]) -> Iterator[DealPage]:
+        """Yield the deals that changed since the cursor, or whose people did, as `changes` does.
+
+        `fields`: the CRM's names of deal fields. With the people on them, whole.
+        """
+        ...
+
+    def deals_by_id(self, ids: Sequence[CrmId], fields: Sequence[str]) -> list[Deal]:
+        """Read deals fresh; one that is gone as deleted. In any order, each once."""
+        ...
+
+    def describe_deals(self) -> ObjectSchema:
+        """Return the live fields of deals, whatever the CRM calls the object."""
+        ...
+
+    def owners(self) -> list[Owner]:
+        """Return every user of the CRM, also who left."""
+        ...
+
+    def stages(self) -> list[Stage]:
+        """Return the steps of all pipelines of deals."""
+        ...
+
+    def merge(self, object_type: str, winner: CrmId, loser: CrmId) -> CrmId:
+        """Make one record of two; return its id. Where one of them is gone, that is done already.
+
+        Raises `ConfigError` where the CRM has no such call.
+        """
+        ...
+
+    def hints(self, delivery: Delivery) -> list[Hint]:
+        """Return which records a webhook's delivery is about.
+
+        Raises `Forged` for one that is not from the CRM, was altered, or is too old.
+        """
+        ...
+
+    def watch(self, object_types: Sequence[str]) -> Watch:
+        """See to it that the CRM tells us of changes; keep what is there and right.
+
+        `object_types`: as `Hint` names them. Raises `ConfigError` with the steps that a person
+        takes, where the API cannot.
+        """
+        ...
+
+    def unwatch(self) -> None:
+        """Take down what `watch` set up."""
         ...

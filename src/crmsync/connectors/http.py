@@ -34,6 +34,7 @@ from requests.models import PreparedRequest
 from crmsync.connectors.addresses import Origin, answered_origin, origin_of
 from crmsync.connectors.auth.authorisation import Access, Authorisation, Headers, bearer
 from crmsync.connectors.base import Connection
+from crmsync.connectors.departures import note_write
 from crmsync.connectors.failures import excerpt_of, reason_of
 from crmsync.connectors.sockets import Adapters, Attempt
 from crmsync.connectors.throttle import Throttle, is_background
@@ -366,6 +367,8 @@ class Transport:
         grant = self._throttle.acquire(
             request.call, hold_seconds=self._seconds, patience_seconds=patience
         )
+        if request.effect is Effect.WRITE:
+            note_write()
         started_at, started = datetime.now(UTC), time.monotonic()
         # A throttle whose place of counting was lost midway took longer: that much less is left.
         attempt = Attempt(min(started, asked + patience) + seconds)

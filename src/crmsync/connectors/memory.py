@@ -1,23 +1,19 @@
 """A CRM that lives in this process: for tests and trials, and the shortest complete connector.
 
-Connections of one name share one `MemoryCrm`, found by `MemoryCrm.named`. It keeps records by
-object type and id, refuses unknown fields and a second holder of a unique value, counts the calls
-it gets, and fails as a test asks it to.
+It keeps records by object type and id (`memory_crm`), and refuses unknown fields and a second
+holder of a unique value.
 """
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from dataclasses import replace
 
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
 from crmsync.connectors.http import Observer, unobserved
+from crmsync.connectors.memory_crm import MemoryCrm
+from crmsync.connectors.records_only import RecordsOnly
 from crmsync.connectors.throttle import Throttle, is_background
 from crmsync.connectors.windows import Call, with_overrides
 from crmsync.errors import CrmsyncError
@@ -26,73 +22,33 @@ from crmsync.model import (
     Action,
     Batch,
     CrmId,
+    Deal,
+    DealPage,
+    Directory,
     Failure,
-    Fields,
     FieldSchema,
     FieldType,
     ObjectSchema,
     Operation,
     Outcome,
+    Owner,
     Page,
     Record,
     Result,
+    Stage,
 )
 
 PAGE_RECORDS = 100
 LIMITS = (Limit("calls_per_10s", 1_000_000, 10),)
+DEAL_FIELDS = {
+    "stage": FieldSchema("stage", "Stage", FieldType.PICKLIST, directory=Directory.STAGES),
+    "owner": FieldSchema("owner", "Owner", FieldType.REFERENCE, directory=Directory.OWNERS),
+    "amount": FieldSchema("amount", "Amount", FieldType.NUMBER),
+}
 EMAIL = FieldSchema("email", "E-mail", FieldType.EMAIL, unique=True)
 
 
-@dataclass
-class MemoryCrm:
-    """The CRM's side: what it holds, and what it was asked."""
-
-    schemas: dict[str, dict[str, FieldSchema]] = field(default_factory=dict)
-    """By object type; a type springs into being with its first description."""
-    records: dict[str, dict[CrmId, Record]] = field(default_factory=dict)
-    calls: Counter[str] = field(default_factory=Counter)
-    failures: list[tuple[CrmsyncError, bool]] = field(default_factory=list)
-    """What the next calls raise, and whether they are carried out first."""
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    _by_name: ClassVar[dict[str, MemoryCrm]] = {}
-
-    @classmethod
-    def named(cls, name: str) -> MemoryCrm:
-        """Return the CRM of the connections of this name."""
-        return cls._by_name.setdefault(name, cls())
-
-    @classmethod
-    def forget(cls, name: str) -> None:
-        """Begin anew under this name."""
-        cls._by_name.pop(name, None)
-
-    def fail_next(self, error: CrmsyncError, *, carried_out: bool = False) -> None:
-        """Make one call raise; `carried_out` first does what it asked, as a lost answer would."""
-        self.failures.append((error, carried_out))
-
-    def save(self, object_type: str, crm_id: CrmId | None, fields: Fields) -> CrmId:
-        """Keep the fields of a record, new where it has no id, and say when."""
-        self._now += timedelta(milliseconds=1)
-        crm_id = crm_id or CrmId(str(next(self._ids)))
-        held = self.records.setdefault(object_type, {})
-        old = held[crm_id].fields if crm_id in held else {}
-        held[crm_id] = Record(crm_id, {**old, **fields}, self._now)
-        return crm_id
-
-    def find(self, object_type: str, key: Key) -> Record | None:
-        """Return the record with this id, or with this value in a field, whatever its case."""
-        held = self.records.get(object_type, {})
-        if key.field is None:
-            return held.get(CrmId(key.value))
-        wanted = key.value.lower()
-        named = (r for r in held.values() if str(r.fields.get(key.field)).lower() == wanted)
-        return next(named, None)
-
-
-class Memory:
+class Memory(RecordsOnly):
     """A connection to a `MemoryCrm`. See `base.Connector`."""
 
     capabilities = Capabilities(
@@ -169,6 +125,45 @@ class Memory:
             some = changed[start : start + PAGE_RECORDS]
             yield Page([_only(record, fields) for _, record in some], some[-1][0])
 
+    def deals(self, cursor: str | None, fields: Sequence[str]) -> Iterator[DealPage]:
+        """Yield what changed since the cursor, which is a time."""
+        with self._crm.lock:
+            held = [(str(d.modified_at), d) for d in self._crm.deals.values()]
+        changed = sorted(((at, d) for at, d in held if at > (cursor or "")), key=lambda one: one[0])
+        for start in range(0, len(changed), PAGE_RECORDS):
+            self._call("deals")
+            some = changed[start : start + PAGE_RECORDS]
+            yield DealPage([_only_deal(deal, fields) for _, deal in some], some[-1][0])
+
+    def deals_by_id(self, ids: Sequence[CrmId], fields: Sequence[str]) -> list[Deal]:
+        """Read deals."""
+        self._call("deals_by_id")
+        held = self._crm.deals
+        gone = [Deal(i, is_deleted=True) for i in ids if i not in held]
+        return [*(_only_deal(held[i], fields) for i in ids if i in held), *gone]
+
+    def describe_deals(self) -> ObjectSchema:
+        """Return the fields of deals."""
+        self._call("describe")
+        return ObjectSchema("deals", DEAL_FIELDS)
+
+    def owners(self) -> list[Owner]:
+        """Return the users."""
+        self._call("owners")
+        return list(self._crm.owners)
+
+    def stages(self) -> list[Stage]:
+        """Return the stages."""
+        self._call("stages")
+        return list(self._crm.stages)
+
+    def merge(self, object_type: str, winner: CrmId, loser: CrmId) -> CrmId:
+        """Make one record of two."""
+        self._call("merge")
+        with self._crm.lock:
+            self._crm.merge(object_type, winner, loser)
+        return winner
+
     def _call(self, name: str) -> CrmsyncError | None:
         """Count one call; raise what a test asked for, or return it when it is to follow."""
         grant = self._throttle.acquire(
@@ -195,12 +190,14 @@ class Memory:
         if batch.action is Action.ARCHIVE:
             crm.records.get(object_type, {}).pop(operation.crm_id or CrmId(""), None)
             return Result(Outcome.SUCCEEDED, operation.crm_id)
+        if batch.action is Action.ASSOCIATE:
+            return self._tie(batch, operation)
         unknown = next((name for name in fields if name not in schema), None)
         if unknown:
             return _rejected("PROPERTY_DOESNT_EXIST", "Make this field first.", unknown)
         crm_id = operation.crm_id
-        if batch.action is Action.UPDATE and not crm.find(object_type, Key(str(crm_id))):
-            return _rejected("OBJECT_NOT_FOUND", "The record was deleted.")
+        if batch.action is Action.UPDATE and crm.is_gone(object_type, crm_id):
+            return replace(_rejected("OBJECT_NOT_FOUND", "It was deleted."), is_gone=True)
         if batch.action is Action.UPSERT and batch.match_field:
             fields.setdefault(batch.match_field, operation.match_value)
             found = crm.find(object_type, Key(str(operation.match_value), batch.match_field))
@@ -211,12 +208,25 @@ class Memory:
                 result = _rejected("CONFLICT", "Another record holds this value.", name)
                 return Result(result.outcome, failure=result.failure, existing_id=holder.crm_id)
         created = crm_id is None
+        crm.written += 1
         return Result(Outcome.SUCCEEDED, crm.save(object_type, crm_id, fields), created)
+
+    def _tie(self, batch: Batch, operation: Operation) -> Result:
+        for other, crm_id in operation.fields.items():
+            if operation.crm_id is not None:
+                tie = (batch.object_type, operation.crm_id, other, CrmId(str(crm_id)))
+                self._crm.ties.add(tie)
+        return Result(Outcome.SUCCEEDED, operation.crm_id)
 
 
 def _only(record: Record, fields: Sequence[str]) -> Record:
-    values = {name: record.fields.get(name) for name in fields}
-    return Record(record.crm_id, values, record.modified_at)
+    if record.is_deleted:
+        return record
+    return replace(record, fields={name: record.fields.get(name) for name in fields})
+
+
+def _only_deal(deal: Deal, fields: Sequence[str]) -> Deal:
+    return replace(deal, fields={name: deal.fields.get(name) for name in fields})
 
 
 def _rejected(code: str, hint: str, name: str | None = None) -> Result:

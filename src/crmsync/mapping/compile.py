@@ -12,12 +12,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from crmsync.mapping import conditions
-from crmsync.mapping.compiled import FieldMapping, Mode, SyncMapping
+from crmsync.mapping.compiled import Drift, FieldMapping, Mode, OnDelete, OnMerge, SyncMapping
 from crmsync.mapping.conditions import Condition
 from crmsync.mapping.fields import FieldReader
 from crmsync.mapping.predicates import predicate
 from crmsync.mapping.problems import Place, Problems
-from crmsync.mapping.spec import LeaveKeys, MappingKeys
+from crmsync.mapping.pulls import PullReader, with_owners
+from crmsync.mapping.spec import LeaveKeys, MappingKeys, names_of
 from crmsync.mapping.trigger_keys import read_triggers
 from crmsync.mapping.triggers import REALTIME, Trigger
 from crmsync.mapping.vocabulary import Vocabulary
@@ -28,6 +29,8 @@ MEANING: Final = 1
 """Part of every mapping's hash: raise it when the same file comes to mean something else."""
 _SOURCES: Final = {"profiles": ProfileKind.PERSON, "companies": ProfileKind.COMPANY}
 _EMAIL: Final = "email"
+_OF_COMPANY: Final = frozenset({"company_id"})
+"""What changes when a person comes to belong to another company."""
 
 
 def compile_mapping(
@@ -46,11 +49,14 @@ def compile_mapping(
     for name, given in keys.fields.items():
         node, place, _ = node_at(root, ("fields", name))
         read.append(reader.read(name, given, node, place))
-    fields = tuple(one[0] for one in read if one)
+    back = PullReader(keys, root, vocabulary, problems)
+    pulls, deals = back.records(), back.deals()
+    fields = with_owners((one[0] for one in read if one), pulls)
     meanings = {one[0].name: one[1] for one in read if one}
     leave = _leave_fields(keys, fields, root, problems)
     scope_facts = frozenset(keys.match.values())
     scope_facts |= conditions.facts_of(condition) if condition else frozenset()
+    scope_facts |= _OF_COMPANY if keys.associate else frozenset()
     by_fact = _triggers_by_fact(scope_facts, triggers, fields)
     return SyncMapping(
         sync=sync,
@@ -64,13 +70,20 @@ def compile_mapping(
         mode=Mode(keys.mode),
         leave_fields=leave,
         fields=fields,
-        hash=_hash(keys, triggers, condition, leave, meanings),
+        hash=_hash(keys, triggers, condition, leave, _with_conflicts(meanings, fields)),
         reads=frozenset(by_fact),
         triggers_by_fact=by_fact,
         event_names=_event_names(triggers, fields),
         place=root.place,
         match_places=match_places,
         leave_place=node_at(root, ("on_leave",))[1],
+        pulls=pulls,
+        deals=deals,
+        associations=tuple(keys.associate.items()),
+        drift=Drift(keys.drift),
+        on_delete=OnDelete(keys.on_delete),
+        on_merge=OnMerge(keys.on_merge),
+        unless_linked=frozenset(names_of(keys.unless_linked)),
     )
 
 
@@ -138,5 +151,18 @@ def _hash(
         "mode": keys.mode,
         "on_leave": leave,
         "fields": fields,
+        **_ties(keys),
     }
     return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+
+def _with_conflicts(
+    meanings: Mapping[str, Mapping[str, Any]], fields: Iterable[FieldMapping]
+) -> dict[str, Mapping[str, Any]]:
+    return {field.name: {**meanings[field.name], "conflict": field.conflict} for field in fields}
+
+
+def _ties(keys: MappingKeys) -> dict[str, Any]:
+    """Return what else decides about a push; nothing of what is only read back does."""
+    ties = {"associate": keys.associate, "unless_linked": sorted(names_of(keys.unless_linked))}
+    return {name: value for name, value in ties.items() if value}

@@ -12,7 +12,7 @@ from crmsync.mapping.predicates import Predicate
 from crmsync.mapping.problems import Place
 from crmsync.mapping.triggers import Trigger
 from crmsync.mapping.values import Kind
-from crmsync.model import Facts, ProfileKind
+from crmsync.model import Facts, ProfileKind, Value
 
 
 class Mode(StrEnum):
@@ -29,7 +29,50 @@ class Conflict(StrEnum):
     """Who wins where the CRM holds another value."""
 
     OURS = "ours"
+    THEIRS = "theirs"
+    NEWEST = "newest"
     ONLY_IF_EMPTY = "only_if_empty"
+
+
+class Pick(StrEnum):
+    """Which of a person's deals speaks for them."""
+
+    LATEST_OPEN = "latest_open"
+    LARGEST_OPEN = "largest_open"
+    LATEST = "latest"
+    """Open or not."""
+
+
+class NoneOpen(StrEnum):
+    """What holds for a person none of whose deals is open, where an open one was to be picked."""
+
+    LATEST_CLOSED = "latest_closed"
+    EMPTY = "empty"
+
+
+class Drift(StrEnum):
+    """What follows where somebody changed a field that is ours."""
+
+    REPORT = "report"
+    """It is told, and overwritten when our value changes."""
+    REASSERT = "reassert"
+    """It is told, and our value is sent again."""
+
+
+class OnDelete(StrEnum):
+    """What follows where a record was deleted in the CRM."""
+
+    SUPPRESS = "suppress"
+    """The person is not sent again."""
+    RECREATE = "recreate"
+
+
+class OnMerge(StrEnum):
+    """What becomes of two records when the two people they are turn out to be one."""
+
+    KEEP = "keep"
+    """Both stay; the winner's is written from now on."""
+    MERGE_IN_CRM = "merge_in_crm"
 
 
 class _LeftOut:
@@ -67,6 +110,40 @@ class FieldMapping:
     """Makes the value in every other case; returns `LEFT_OUT` or raises `values.Unusable`."""
 
 
+@dataclass(frozen=True, slots=True)
+class PullField:
+    """One CRM field that is read back into a trait."""
+
+    trait: str
+    name: str
+    """The CRM's name of the field."""
+    conflict: Conflict
+    """Any but `OURS`. `ONLY_IF_EMPTY`: taken only while the trait is empty."""
+    is_pushed: bool
+    """Whether the mapping writes the field as well."""
+    place: Place
+    back: Callable[[Value], Any] = field(repr=False, compare=False)
+    """Makes the trait's value of the field's canonical one, where owners and stages are named;
+    raises `values.Unusable`."""
+    known: tuple[str, ...] | None = None
+    """The CRM's values that its `map` has; None where it has none, and any value will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DealMapping:
+    """What of a person's deals is read back."""
+
+    pick: Pick
+    none_open: NoneOpen
+    pulls: tuple[PullField, ...]
+    place: Place
+
+    @property
+    def read_fields(self) -> tuple[str, ...]:
+        """The CRM's names of the deal fields to read, each once."""
+        return tuple(dict.fromkeys(pull.name for pull in self.pulls))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SyncMapping:
     """One mapping file: profiles of one kind to records of one object of one connection."""
@@ -97,3 +174,22 @@ class SyncMapping:
     place: Place
     match_places: Mapping[str, Place] = field(repr=False)
     leave_place: Place
+    pulls: tuple[PullField, ...] = ()
+    """What is read back of the records: from `pull:`, and every two-way field of `fields:`."""
+    deals: DealMapping | None = None
+    associations: tuple[tuple[str, str], ...] = ()
+    """(the CRM's other object, the name of the sync that our companies become its records by)."""
+    drift: Drift = Drift.REPORT
+    on_delete: OnDelete = OnDelete.SUPPRESS
+    on_merge: OnMerge = OnMerge.KEEP
+    unless_linked: frozenset[str] = frozenset()
+    """Syncs: who has a record by one of them is not sent by this one."""
+
+    @property
+    def read_fields(self) -> tuple[str, ...]:
+        """The CRM's names of the fields to read back, each once: what is pulled and what is pushed.
+
+        The pushed ones show what others changed.
+        """
+        pushed = (field.name for field in self.fields)
+        return tuple(dict.fromkeys((*pushed, *(pull.name for pull in self.pulls))))

@@ -8,7 +8,7 @@ Every mistake of every file is collected before anything is refused. Called at s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,17 +21,23 @@ from crmsync.mapping.connections import (
     ConnectionSettings,
     read_connections,
     read_timing,
+    warn_of_needless_webhooks,
     with_kept_tokens,
 )
 from crmsync.mapping.problems import Place, Problems, did_you_mean, listed
+from crmsync.mapping.project_spec import IdentityKeys, ProjectKeys
+from crmsync.mapping.pulls import pulled_names
 from crmsync.mapping.shape import checked
-from crmsync.mapping.spec import IdentityKeys, MappingKeys, ProjectKeys
+from crmsync.mapping.spec import MappingKeys
+from crmsync.mapping.together import check_together
 from crmsync.mapping.vocabulary import Vocabulary
-from crmsync.mapping.yaml_nodes import MAX_BYTES, MapNode, node_at, read_yaml
+from crmsync.mapping.yaml_nodes import MAX_BYTES, MapNode, ScalarNode, node_at, read_yaml
 from crmsync.model import Timing
 
 MAPPINGS: Final = "mappings"
 """The folder beside crmsync.yaml that holds one file per mapping."""
+_OF_COMPANY: Final = "company_"
+"""Before the name of a company's trait, where it is a fact of the company's people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +77,49 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
     company_facts: Mapping[str, str] | None = None,
     timing_of: Callable[[str], Timing] = lambda _connector: Timing(),
     extra_facts: Collection[str] = (),
+    reserved_facts: Collection[str] = (),
+    reserved_company_facts: Collection[str] = (),
+    polled: Collection[str] = (),
     kept_tokens: Collection[str] = (),
 ) -> Configuration:
     """Read crmsync.yaml at `path` and `mappings/*.yaml` beside it.
 
     `known_facts` maps the facts every person may have to their types, `company_facts` those of
-    companies (None: the same); `extra_facts` are further names that events have brought;
-    `connectors` are the CRMs there is code for, `timing_of` says what holds for one of them where
-    the file says nothing; `kept_tokens` the connections whose token need not be in the environment.
+    companies (None: the same); `extra_facts` are further names that events have brought, the
+    `reserved` ones those that no CRM may say; `connectors` are the CRMs there is code for, `polled`
+    those among them that tell nothing by themselves, `timing_of` says what holds for one of them
+    where the file says nothing; `kept_tokens` the connections whose token need not be in the
+    environment.
     Raises `ConfigError` with every problem of every file.
     """
     problems = Problems()
     root = _read(path, path.name, problems)
     project_env = with_kept_tokens(env, root, kept_tokens) if root else env
     project = checked(root, ProjectKeys, project_env, problems) if root else None
+    files = _read_files(path.parent, problems)
     if root is None or project is None:
-        _read_mappings(path.parent, root, env, {}, problems)
+        _compile_all(files, root, env, {}, problems)
         raise ConfigError(problems=problems.errors)
-    people = Vocabulary({**known_facts, **project.traits}, extra_facts, problems)
+    pulled, company_pulled = _pulled(files.values())
+    people = Vocabulary(
+        {**known_facts, **project.traits},
+        extra_facts,
+        problems,
+        reserved=reserved_facts,
+        pulled=pulled,
+    )
     _read_segments(root, people)
-    companies = people
-    if company_facts is not None:
-        companies = Vocabulary({**company_facts, **project.traits}, extra_facts, problems)
+    companies = Vocabulary(
+        {**(known_facts if company_facts is None else company_facts), **project.traits},
+        extra_facts,
+        problems,
+        reserved=reserved_company_facts,
+        pulled=company_pulled,
+    )
     vocabularies = {"profiles": people, "companies": companies}
-    mappings = _read_mappings(path.parent, root, env, vocabularies, problems)
+    mappings = _compile_all(files, root, env, vocabularies, problems)
     connections = read_connections(project, root, connectors, timing_of, problems)
+    warn_of_needless_webhooks(project, root, polled, problems)
     timing = read_timing(project.timing, Timing(), root, ("timing",), problems)
     if problems.errors:
         raise ConfigError(problems=problems.errors)
@@ -137,32 +161,52 @@ def _read_segments(root: MapNode, vocabulary: Vocabulary) -> None:
         }
 
 
-def _read_mappings(
-    folder: Path,
+def _read_files(folder: Path, problems: Problems) -> dict[str, MapNode]:
+    """Return every mapping file that is YAML, by the name of its sync."""
+    roots = {}
+    for path in sorted((folder / MAPPINGS).glob("*.y*ml")):
+        file = f"{MAPPINGS}/{path.name}"
+        if path.suffix != ".yaml":
+            problems.warn(Place(file), "not read: a mapping's name ends in .yaml")
+        elif root := _read(path, file, problems):
+            roots[path.stem] = root
+    return roots
+
+
+def _pulled(roots: Iterable[MapNode]) -> tuple[set[str], set[str]]:
+    """Return what the mappings read from CRMs: names of people's traits, and of companies'."""
+    people: set[str] = set()
+    companies: set[str] = set()
+    for root in roots:
+        source = root.entries.get("source")
+        is_companies = isinstance(source, ScalarNode) and source.text == "companies"
+        (companies if is_companies else people).update(pulled_names(root))
+    return people | {f"{_OF_COMPANY}{name}" for name in companies}, companies
+
+
+def _compile_all(
+    roots: Mapping[str, MapNode],
     project: MapNode | None,
     env: Mapping[str, str],
     vocabularies: Mapping[str, Vocabulary],
     problems: Problems,
 ) -> tuple[SyncMapping, ...]:
-    """Read every mapping; without a vocabulary only what needs none is checked."""
-    mappings = []
+    """Check and compile every mapping; without a vocabulary only what needs none is checked."""
+    compiled = []
     seen: dict[tuple[str, str], str] = {}
     names = _connection_names(project)
-    for path in sorted((folder / MAPPINGS).glob("*.y*ml")):
-        file = f"{MAPPINGS}/{path.name}"
-        if path.suffix != ".yaml":
-            problems.warn(Place(file), "not read: a mapping's name ends in .yaml")
-            continue
-        root = _read(path, file, problems)
-        keys = checked(root, MappingKeys, env, problems) if root else None
-        if root is None or keys is None:
+    for sync, root in roots.items():
+        keys = checked(root, MappingKeys, env, problems)
+        if keys is None:
             continue
         _check_pair(keys, root, seen, names, problems)
         if vocabulary := vocabularies.get(keys.source):
-            mappings.append(compile_mapping(path.stem, keys, root, vocabulary, problems))
-    if not mappings and not problems.errors:
+            mapping = compile_mapping(sync, keys, root, vocabulary, problems)
+            compiled.append((mapping, root))
+    check_together(compiled, roots, problems)
+    if not compiled and not problems.errors:
         problems.warn(Place(f"{MAPPINGS}/"), "no mapping yet: nothing will be sent")
-    return tuple(mappings)
+    return tuple(mapping for mapping, _ in compiled)
 
 
 def _connection_names(project: MapNode | None) -> list[str] | None:

@@ -10,14 +10,26 @@ from urllib.parse import urlsplit
 
 from crmsync.mapping.environment import is_reference, reference_at
 from crmsync.mapping.problems import Problems, did_you_mean, listed
-from crmsync.mapping.spec import AuthKeys, ProjectKeys, TimingKeys
+from crmsync.mapping.project_spec import AuthKeys, ProjectKeys, TimingKeys, WebhookKeys
 from crmsync.mapping.yaml_nodes import MapNode, Path, node_at
 from crmsync.model import Quota, Timing
 
 _AUTH_FORMS: Final = ("token", "oauth", "jwt", "client_credentials")
 _KEPT: Final = "\0kept"
 """Stands for a token that nobody gave; no environment variable can hold it."""
-_SECRETS: Final = ("token", "client_secret", "refresh_token")
+_SECRETS: Final = ("token", "client_secret", "refresh_token", "secret")
+HOOKS: Final = "/hooks/"
+"""Where a CRM's deliveries come in, followed by the connection's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """How a CRM tells us of changes."""
+
+    url: str
+    """Of `/hooks/{connection}`, as the CRM reaches it."""
+    secret: str = field(repr=False)
+    """What a delivery proves itself by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class ConnectionSettings:
     quota: Quota = field(default_factory=Quota)
     timing: Timing = field(default_factory=Timing)
     """The connection's own keys over those of the file, over what suits its CRM."""
+    webhooks: WebhookSettings | None = None
     token_variable: str | None = None
     """The environment variable that `auth: token` is taken from."""
 
@@ -77,14 +90,26 @@ def read_connections(
             name=name,
             connector=keys.connector,
             auth=_auth(keys.auth),
-            base_url=_read_url(keys.base_url, root, (*path, "base_url"), problems),
-            auth_url=_read_url(keys.auth_url, root, (*path, "auth_url"), problems),
+            base_url=_read_if_given(keys.base_url, root, (*path, "base_url"), problems),
+            auth_url=_read_if_given(keys.auth_url, root, (*path, "auth_url"), problems),
             limits=keys.limits.model_dump(exclude_none=True),
             quota=Quota(**keys.quota.model_dump()),
             timing=_own_timing(keys.timing, project.timing, suits, root, path, problems),
+            webhooks=_webhooks(keys.webhooks, root, (*path, "webhooks"), problems),
             token_variable=reference_at(root, (*path, "auth", "token")),
         )
     return settings
+
+
+def warn_of_needless_webhooks(
+    project: ProjectKeys, root: MapNode, polled: Collection[str], problems: Problems
+) -> None:
+    """Note webhooks of connections whose CRM has none: the `polled` connectors."""
+    for name, keys in project.connections.items():
+        if keys.webhooks is not None and keys.connector in polled:
+            place = node_at(root, ("connections", name, "webhooks"))[1]
+            message = f"{keys.connector} sends no webhooks: it is asked every `pull_seconds`"
+            problems.warn(place, message)
 
 
 def with_kept_tokens(
@@ -166,6 +191,22 @@ def _check_auth(keys: AuthKeys, root: MapNode, path: Path, problems: Problems) -
         _warn_of_secrets(node, problems)
 
 
+def _webhooks(
+    keys: WebhookKeys | None, root: MapNode, path: Path, problems: Problems
+) -> WebhookSettings | None:
+    if keys is None:
+        return None
+    node, _, _ = node_at(root, path)
+    if isinstance(node, MapNode):
+        _warn_of_secrets(node, problems)
+    url = _read_url(keys.url, root, (*path, "url"), problems)
+    taken_at = f"{HOOKS}{path[1]}"
+    if url and not url.endswith(taken_at):
+        message = f"url: deliveries are taken at {taken_at}, and this address ends otherwise"
+        problems.warn(node_at(root, (*path, "url"))[0].place, message)
+    return WebhookSettings(url, keys.secret)
+
+
 def _warn_of_secrets(node: MapNode, problems: Problems) -> None:
     for key, value in node.entries.items():
         if isinstance(value, MapNode):
@@ -175,9 +216,11 @@ def _warn_of_secrets(node: MapNode, problems: Problems) -> None:
             problems.warn(node.key_places[key], message)
 
 
-def _read_url(url: str | None, root: MapNode, path: Path, problems: Problems) -> str | None:
-    if url is None:
-        return None
+def _read_if_given(url: str | None, root: MapNode, path: Path, problems: Problems) -> str | None:
+    return None if url is None else _read_url(url, root, path, problems)
+
+
+def _read_url(url: str, root: MapNode, path: Path, problems: Problems) -> str:
     complaint = _url_complaint(url)
     if complaint:
         problems.error(node_at(root, path)[0].place, f"{path[-1]}: {complaint}")

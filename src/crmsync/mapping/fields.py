@@ -13,7 +13,7 @@ from crmsync.mapping import conditions
 from crmsync.mapping.compiled import LEFT_OUT, Conflict, FieldMapping
 from crmsync.mapping.predicates import Predicate, predicate
 from crmsync.mapping.problems import Place, Problems, did_you_mean
-from crmsync.mapping.spec import FieldKeys
+from crmsync.mapping.spec import FieldKeys, long_form
 from crmsync.mapping.template import TemplateError, filler, parse_template
 from crmsync.mapping.transforms import TRANSFORMS, Argument, Step, Transform, chain
 from crmsync.mapping.trigger_keys import read_triggers
@@ -57,7 +57,7 @@ class FieldReader:
 
         `node` is what stands behind the field's name, `place` where the name stands.
         """
-        keys = FieldKeys.model_validate({"from": given}) if isinstance(given, str) else given
+        keys = long_form(FieldKeys, given)
         source = self._source(keys, node, place)
         if source is None:
             return None
@@ -249,8 +249,11 @@ def _meaning(
     triggers: frozenset[Trigger],
     when: conditions.Condition | None,
 ) -> dict[str, Any]:
-    """Return all that decides what is sent and when, in a form that JSON can hold."""
-    meaning = keys.model_dump(include={"from_", "template", "value", "map", "conflict"})
+    """Return all that decides what is sent and when, in a form that JSON can hold.
+
+    Who wins is not among it: other keys of the file have a say in that.
+    """
+    meaning = keys.model_dump(include={"from_", "template", "value", "map"})
     if "default" in keys.model_fields_set:
         meaning["default"] = keys.default
     meaning["transform"] = [[transform.name, argument] for transform, argument, _place in steps]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from crmsync.errors import Problem
-from crmsync.mapping.compiled import FieldMapping, Mode, SyncMapping
+from crmsync.mapping.compiled import FieldMapping, Mode, PullField, SyncMapping
 from crmsync.mapping.conditions import facts_of
 from crmsync.mapping.problems import Place, nearest
 from crmsync.mapping.transforms import TRANSFORMS
@@ -48,11 +48,16 @@ _SHOWN_CHOICES: Final = 8
 
 
 def check_against(
-    mapping: SyncMapping, schema: ObjectSchema, *, knows_unique: bool = True
+    mapping: SyncMapping,
+    schema: ObjectSchema,
+    deals: ObjectSchema | None = None,
+    *,
+    knows_unique: bool = True,
 ) -> list[Problem]:
     """Return what the CRM would refuse (errors) and what it might (warnings), in file order.
 
-    `knows_unique`: whether a field of ours can be unique in that CRM.
+    `deals`: the fields of deals, where the mapping reads some back. `knows_unique`: whether a field
+    of ours can be unique in that CRM.
     """
     ours = () if knows_unique else (PROFILE_ID,)
     problems = [*_match_problems(mapping, schema, ours), *_required_problems(mapping, schema)]
@@ -63,6 +68,9 @@ def check_against(
         else:
             problems += _field_problems(field, found)
     problems += _leave_problems(mapping, schema)
+    problems += _pull_problems([p for p in mapping.pulls if not p.is_pushed], schema)
+    if mapping.deals is not None and deals is not None:
+        problems += _pull_problems(mapping.deals.pulls, deals)
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
@@ -120,6 +128,35 @@ def _leave_problems(mapping: SyncMapping, schema: ObjectSchema) -> Iterator[Prob
             yield from _constant_problems([value], mapping.leave_place, found)
 
 
+def _pull_problems(pulls: Iterable[PullField], schema: ObjectSchema) -> Iterator[Problem]:
+    """Yield what cannot be read; a field that goes both ways is checked as one that is written."""
+    for pull in pulls:
+        found = schema.fields.get(pull.name)
+        if found is None:
+            yield _unknown(pull.name, pull.place, schema)
+        elif pull.known is not None and _has_choices(found):
+            yield from _unmapped_choices(pull.name, pull.known, pull.place, found)
+
+
+def _unmapped_choices(
+    name: str, known: Collection[str], place: Place, schema: FieldSchema
+) -> Iterator[Problem]:
+    """Yield where a `map` of what is read does not fit the choices that the CRM has."""
+    for theirs in known:
+        if complaint := _choice_complaint(theirs, schema):
+            yield place.problem(complaint)
+    missing = [value for value, _label in schema.options if value not in known]
+    if missing:
+        shown = ", ".join(missing[:_SHOWN_CHOICES])
+        message = f"`map` does not have every choice of '{name}': {shown} would be reported"
+        yield place.problem(message, "warning")
+
+
+def _has_choices(schema: FieldSchema) -> bool:
+    """Whether only certain values fit; what people know by another name is not among them."""
+    return schema.type in _CHOICES and bool(schema.options) and schema.directory is None
+
+
 def _unknown(name: str, place: Place, schema: ObjectSchema) -> Problem:
     near = nearest(name, schema.fields)
     labels = {field.label.casefold(): field.name for field in schema.fields.values()}
@@ -143,7 +180,7 @@ def _field_problems(field: FieldMapping, schema: FieldSchema) -> Iterator[Proble
     if field.kind in doubtful:
         message = f"'{name}' takes {_named(schema)}, but gets a {field.kind}; values that are not "
         yield place.problem(f"{message}one are refused: add `transform: [{transform}]`", "warning")
-    if schema.type in _CHOICES and schema.options:
+    if _has_choices(schema):
         message = f"'{name}' takes only its {len(schema.options)} choices ({_shown(schema)}); "
         yield place.problem(f"{message}any other value is refused: add a `map`", "warning")
 
@@ -153,7 +190,7 @@ def _constant_problems(
 ) -> Iterator[Problem]:
     for constant in constants:
         text = as_text(constant)
-        if schema.type in _CHOICES and schema.options:
+        if _has_choices(schema):
             if complaint := _choice_complaint(text, schema):
                 yield place.problem(complaint)
         elif schema.type in _READERS and not _readable(constant, _READERS[schema.type]):

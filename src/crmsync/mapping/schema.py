@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from crmsync.mapping.spec import Keys, MappingKeys, ProjectKeys
+from crmsync.mapping.project_spec import ProjectKeys
+from crmsync.mapping.spec import Keys, MappingKeys
 from crmsync.mapping.transforms import TRANSFORMS
 from crmsync.model import FieldSchema, ObjectSchema
 
@@ -45,6 +46,8 @@ def mapping_schema(
     field = {"anyOf": [names, {"$ref": "#/definitions/FieldKeys"}]}
     schema["properties"]["match"]["additionalProperties"] = names
     schema["properties"]["fields"]["additionalProperties"] = field
+    schema["properties"]["pull"]["propertyNames"] = names
+    definitions["DealKeys"]["properties"]["pull"]["propertyNames"] = names
     transform = {"enum": sorted(TRANSFORMS)}
     one = {"anyOf": [transform, _transform_with_argument()]}
     definitions["FieldKeys"]["properties"]["transform"] = {
@@ -116,9 +119,16 @@ def _live(
             "properties": {
                 "fields": {"properties": fields, "additionalProperties": False},
                 "match": {"properties": keys, "additionalProperties": False},
+                "pull": {"additionalProperties": _read_from(live)},
             }
         },
     }
+
+
+def _read_from(live: ObjectSchema) -> dict[str, Any]:
+    """Return the rule for what stands behind a trait under `pull`: a field that there is."""
+    name = {"enum": sorted(live.fields)}
+    return {"anyOf": [name, {"type": "object", "properties": {"from": name}}]}
 
 
 def _described(schema: FieldSchema) -> str:

@@ -7,6 +7,7 @@ at the place in the file. No complaint repeats a value that was given as a crede
 from __future__ import annotations
 
 import itertools
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,9 +37,12 @@ _FORMS: Final = {
     "trigger": "realtime, hourly, daily, {cron: ...}, {event: [...]} or a list of these",
     "transform": "the name of a transform, {name: argument} or a list of these",
     "on_leave": "keep, clear or {set: {field: value}}",
+    "unless_linked": "the name of a sync or a list of names",
 }
-"""What a key takes that may be written in several forms; else it is a field of a mapping."""
+"""What a key takes that may be written in several forms; else it is a line of these:"""
 _A_FIELD: Final = "the name of a trait, or keys such as {from: plan}"
+_A_PULL: Final = "the name of a CRM field, or keys such as {from: dealstage}"
+_LITERAL: Final = re.compile("'([^']*)'")
 _BOUNDS: Final = {
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
@@ -51,8 +55,11 @@ _BOUNDS: Final = {
 _SHOWN: Final = 40
 """Characters of a wrong value worth repeating."""
 _SETTING_DEPTH: Final = 2
-"""Keys that lead to a whole setting: one field, one connection, one key of a match."""
-_LATER_VALUES: Final = {"conflict": ("theirs", "newest")}
+"""Keys that lead to a whole setting: one connection, one key of a match, one pull."""
+_DEPTHS: Final[Mapping[str | int, int]] = {"fields": 3, "deals": 1}
+"""The same elsewhere: a field is read on without a wrong `conflict`, deals not in part."""
+_SOURCES: Final = ("from", "template", "value")
+"""Without which a field says nothing."""
 
 
 def checked(root: MapNode, keys: type[K], env: Mapping[str, str], problems: Problems) -> K | None:
@@ -61,9 +68,6 @@ def checked(root: MapNode, keys: type[K], env: Mapping[str, str], problems: Prob
     So the checks that follow can go on with the rest; None where too little is left for that.
     """
     data = plain_data(root, env, problems)
-    for name in sorted(keys.later & data.keys()):
-        problems.error(root.key_places[name], f"'{name}' is not supported by this version yet")
-        del data[name]
     try:
         return keys.model_validate(data)
     except ValidationError as error:
@@ -95,7 +99,9 @@ def _damaged(root: MapNode, detail: ErrorDetails) -> Path:
     """Return what to leave out for an error: the key, or the whole setting around it."""
     _, _, path = node_at(root, detail["loc"])
     if detail["type"] != "extra_forbidden":
-        path = path[:_SETTING_DEPTH]
+        path = path[: _DEPTHS.get(path[0], _SETTING_DEPTH)] if path else path
+        if path[2:] and path[2] in _SOURCES:
+            path = path[:2]
     return tuple(itertools.takewhile(lambda part: isinstance(part, str), path))
 
 
@@ -115,7 +121,8 @@ def _complaint(root: MapNode, keys: type[Keys], detail: ErrorDetails) -> tuple[P
         return place, f"unknown key '{path[-1]}'{did_you_mean(str(path[-1]), known)}"
     name = next((part for part in reversed(path) if isinstance(part, str)), root.place.file)
     if kind.startswith("union_tag"):
-        return node.place, f"{name}: expected {_FORMS.get(name, _A_FIELD)}"
+        line = _A_PULL if "pull" in path[:2] else _A_FIELD
+        return node.place, f"{name}: expected {_FORMS.get(name, line)}"
     if kind == "literal_error":
         return node.place, _not_a_choice(name, detail["input"], context["expected"])
     if kind in _EXPECTED:
@@ -125,11 +132,11 @@ def _complaint(root: MapNode, keys: type[Keys], detail: ErrorDetails) -> tuple[P
 
 
 def _not_a_choice(name: str, given: object, expected: str) -> str:
-    if given in _LATER_VALUES.get(name, ()):
-        return f"{name}: '{given}' is not supported by this version yet"
     choices = expected.replace("'", "")
     if isinstance(given, str):
-        return f"{name}: '{given[:_SHOWN]}' is not one of {choices}"
+        given = given[:_SHOWN]
+        near = did_you_mean(given, _LITERAL.findall(expected))
+        return f"{name}: '{given}' is not one of {choices}{near}"
     return f"{name}: expected {choices}, got {_sort(given)}"
 
 

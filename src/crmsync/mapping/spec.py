@@ -1,13 +1,13 @@
-"""What may stand in crmsync.yaml and in a mapping file: names, shapes and descriptions.
+"""What may stand in a mapping file: names, shapes and descriptions.
 
 The one source for the loader, which checks files against it (`shape`), and for the JSON Schema
-that editors complete from (`schema`). What depends on more than one key is checked in
-`connections` and `compile`.
+that editors complete from (`schema`). What depends on more than one key is checked in `compile`.
+The keys of crmsync.yaml are in `project_spec`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,9 +33,6 @@ Scalar: TypeAlias = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
 ]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
-Amount: TypeAlias = Annotated[int, Field(gt=0)]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
-Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 ConditionText: TypeAlias = Annotated[
     str, Field(description='A condition, such as plan = "pro" AND visits > 5.')
 ]
@@ -46,9 +43,6 @@ class Keys(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Keys of the design that this version cannot honour: refused, rather than ignored."""
-
 
 def _form(value: object) -> str | None:
     """Tell the short form of a setting (a text) from the long one (keys) and from a list."""
@@ -57,9 +51,6 @@ def _form(value: object) -> str | None:
     if isinstance(value, list):
         return "list"
     return "keys" if isinstance(value, dict | Keys) else None
-
-
-# --- mappings/*.yaml -----------------------------------------------------------------------
 
 
 class CronTrigger(Keys):
@@ -127,8 +118,10 @@ class FieldKeys(Keys):
     trigger: AnyTrigger | None = Field(
         None, description="When this field is due; else as the file."
     )
-    conflict: Literal["ours", "only_if_empty"] = Field(
-        "ours", description="Who wins: always ours, or only while the CRM's field is empty."
+    conflict: Literal["ours", "theirs", "newest", "only_if_empty"] = Field(
+        "ours",
+        description="Who wins: always ours; theirs or the newest, which reads the field back too; "
+        "or ours only while the CRM's field is empty.",
     )
     when: ConditionText | None = Field(
         None, description="The field is left as it is unless this condition holds."
@@ -152,10 +145,64 @@ AnyLeave: TypeAlias = Annotated[
 ]
 
 
+class DealFieldKeys(Keys):
+    """Which CRM field a trait is read from, and what their values are called here."""
+
+    from_: Name = Field(alias="from", description="The CRM's field to read.")
+    map: dict[str, Scalar] | None = Field(
+        None, min_length=1, description="The CRM's values and ours for them."
+    )
+
+
+class PullKeys(DealFieldKeys):
+    """Which CRM field a trait is read from, what their values are called here, and who wins."""
+
+    conflict: Literal["theirs", "newest", "only_if_empty"] = Field(
+        "theirs",
+        description="Who wins: always theirs; the newest; theirs only while the trait is empty.",
+    )
+
+
+AnyDealField: TypeAlias = Annotated[
+    Annotated[Name, Tag("text")] | Annotated[DealFieldKeys, Tag("keys")], Discriminator(_form)
+]
+AnyPull: TypeAlias = Annotated[
+    Annotated[Name, Tag("text")] | Annotated[PullKeys, Tag("keys")], Discriminator(_form)
+]
+
+
+class DealKeys(Keys):
+    """What of a person's deals is read back."""
+
+    pick: Literal["latest_open", "largest_open", "latest"] = Field(
+        "latest_open", description="Which of a person's deals speaks for them."
+    )
+    none_open: Literal["latest_closed", "empty"] = Field(
+        "latest_closed",
+        description="While no deal is open: the one closed last counts, or the traits are empty.",
+    )
+    pull: dict[Name, AnyDealField] = Field(
+        min_length=1, max_length=100, description="Our trait: field of the deal, or keys."
+    )
+
+
+AnyNames: TypeAlias = Annotated[
+    Annotated[Name, Tag("text")]
+    | Annotated[list[Name], Field(min_length=1, max_length=20), Tag("list")],
+    Discriminator(_form),
+]
+
+
+_K = TypeVar("_K", FieldKeys, DealFieldKeys, PullKeys)
+
+
+def long_form(keys: type[_K], given: str | _K) -> _K:
+    """Return the keys that a line says, be it a name alone."""
+    return keys.model_validate({"from": given}) if isinstance(given, str) else given
+
+
 class MappingKeys(Keys):
     """One mapping: which of our profiles become which records of one CRM object."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"associate", "pull", "deals"})
 
     connection: Name = Field(description="A name under `connections` in crmsync.yaml.")
     source: Literal["profiles", "companies"] = Field("profiles", description="Whose data is sent.")
@@ -178,115 +225,35 @@ class MappingKeys(Keys):
     fields: dict[Name, AnyField] = Field(
         min_length=1, max_length=1000, description="CRM field: our trait, or keys that make it."
     )
-
-
-# --- crmsync.yaml --------------------------------------------------------------------------
-
-
-class OAuthKeys(Keys):
-    """OAuth; `crmsync connect` finds and keeps the refresh token."""
-
-    client_id: Name | None = None
-    client_secret: Name | None = None
-    refresh_token: Name | None = None
-
-
-class JwtKeys(Keys):
-    """The OAuth JWT bearer flow."""
-
-    client_id: Name
-    username: Name
-    private_key_file: Name
-
-
-class ClientCredentialsKeys(Keys):
-    """The OAuth client credentials flow."""
-
-    client_id: Name
-    client_secret: Name
-
-
-class AuthKeys(Keys):
-    """How a connection proves who it is: exactly one of these."""
-
-    token: Name | None = None
-    oauth: OAuthKeys | None = None
-    jwt: JwtKeys | None = None
-    client_credentials: ClientCredentialsKeys | None = None
-
-
-class LimitKeys(Keys):
-    """What the CRM's account may do, where it is more or less than the connector's default."""
-
-    calls_per_10s: Amount | None = None
-    calls_per_2s: Amount | None = None
-    search_per_second: Amount | None = None
-    search_per_2s: Amount | None = None
-    daily_calls: Amount | None = None
-    daily_tokens: Amount | None = None
-    daily_credits: Amount | None = None
-    concurrent_calls: Amount | None = None
-
-
-class QuotaKeys(Keys):
-    """How much of the account's daily limit crmsync may use."""
-
-    daily_share: Share = Field(0.8, description="Of what the CRM grants the whole account.")
-    realtime_reserve: float = Field(
-        0.2,
-        ge=0,
-        lt=1,
-        description="Of our share and of every other rate limit, kept for real-time work.",
+    associate: dict[Name, Name] = Field(
+        {},
+        min_length=1,
+        max_length=10,
+        description="The CRM's other object: the sync by which our companies become its records.",
+    )
+    unless_linked: AnyNames | None = Field(
+        None, description="Syncs: who has a record by one of them is not sent by this one."
+    )
+    pull: dict[Name, AnyPull] = Field(
+        {}, min_length=1, max_length=1000, description="Our trait: CRM field to read, or keys."
+    )
+    deals: DealKeys | None = Field(None, description="What of a person's deals is read back.")
+    drift: Literal["report", "reassert"] = Field(
+        "report",
+        description="Where somebody changed a field that is ours: told, or sent again at once.",
+    )
+    on_delete: Literal["suppress", "recreate"] = Field(
+        "suppress",
+        description="Where a record was deleted in the CRM: not sent again, or made anew.",
+    )
+    on_merge: Literal["keep", "merge_in_crm"] = Field(
+        "keep",
+        description="Where two people turn out to be one: their records stay two, or are merged.",
     )
 
 
-class TimingKeys(Keys):
-    """How long things may take; request deadline < lease < settle time."""
-
-    request_deadline_seconds: Seconds | None = None
-    lease_seconds: Seconds | None = None
-    settle_seconds: Seconds | None = None
-    sweep_seconds: Seconds | None = None
-    linger_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
-
-
-class ConnectionKeys(Keys):
-    """One CRM account."""
-
-    connector: Name = Field(description="Which CRM it is.")
-    auth: AuthKeys = Field(AuthKeys(), description="The credentials; secrets as ${NAME}.")
-    base_url: str | None = Field(None, description="Another host for the API.")
-    auth_url: str | None = Field(None, description="Another host for the token calls.")
-    limits: LimitKeys = LimitKeys()
-    quota: QuotaKeys = QuotaKeys()
-    timing: TimingKeys = TimingKeys()
-
-
-class GoalKeys(Keys):
-    """A goal; revenue is the sum of its events' `revenue` property."""
-
-
-class IdentityKeys(Keys):
-    """How events become people."""
-
-    email_as_user_id: Literal["warn", "user_id"] = Field(
-        "warn",
-        description="An e-mail given as user id: taken as e-mail with a warning, or as a user id.",
-    )
-    types: Literal["lenient", "strict"] = Field(
-        "lenient", description="A trait of another type: the last write wins, or it is refused."
-    )
-    max_trait_names: Amount = Field(1000, description="New names beyond it are ignored, reported.")
-
-
-class ProjectKeys(Keys):
-    """crmsync.yaml."""
-
-    connections: dict[Name, ConnectionKeys] = Field(min_length=1)
-    goals: dict[Name, GoalKeys | None] = Field({}, description="Tracked events that are goals.")
-    segments: dict[Name, ConditionText] = Field({}, description="Named conditions on people.")
-    identity: IdentityKeys = IdentityKeys()
-    traits: dict[Name, Literal["string", "number", "boolean", "date", "datetime", "any"]] = Field(
-        {}, description="Traits of your own and their types."
-    )
-    timing: TimingKeys = TimingKeys()
+def names_of(given: AnyNames | None) -> list[str]:
+    """Return the names that a key lists, be it one alone or none."""
+    if given is None:
+        return []
+    return [given] if isinstance(given, str) else given

@@ -50,6 +50,7 @@ fields:                       # theirs: ours
 @FIELDS@
   # score_field: {from: visits, trigger: hourly}
   # other_field: {from: plan, map: {free: lead, pro: customer}, default: lead}
+# pull: {crm_owner: owner_field}         # ours: theirs; what comes back, docs/mapping.md has more
 """
 
 _COMMENT: Final = 30

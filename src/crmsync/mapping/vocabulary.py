@@ -1,7 +1,8 @@
 """Which names a mapping may read, and what sort of value each has.
 
 A name is known when it is one of ours (traits and statistics every profile may have), begins with
-`custom_`, is declared under `traits:` in crmsync.yaml, or has been seen in events.
+`custom_`, is declared under `traits:` in crmsync.yaml, has been seen in events, or is the name of
+a trait that a mapping reads from a CRM.
 """
 
 from __future__ import annotations
@@ -38,12 +39,24 @@ _COMPARABLE: Final = {
 class Vocabulary:
     """The known facts, and the checks of names and conditions against them."""
 
-    def __init__(self, known: Mapping[str, str], seen: Collection[str], problems: Problems) -> None:
-        """`known` maps names to types; `seen` are names that events have brought."""
+    def __init__(
+        self,
+        known: Mapping[str, str],
+        seen: Collection[str],
+        problems: Problems,
+        *,
+        reserved: Collection[str] = (),
+        pulled: Collection[str] = (),
+    ) -> None:
+        """`known` maps names to types; `seen` are names that events have brought.
+
+        `reserved` are those that crmsync keeps itself, `pulled` those that mappings read from CRMs.
+        """
         self.kinds: dict[str, Kind] = {name: kind_of(type_) for name, type_ in known.items()}
         self.segments: dict[str, Condition | None] = {}
         """Named conditions; None for one whose text is wrong, which is reported where it stands."""
-        self._seen = frozenset(seen)
+        self._seen = frozenset(seen) | frozenset(pulled)
+        self._reserved = frozenset(reserved)
         self._problems = problems
 
     def kind(self, fact: str) -> Kind:
@@ -60,6 +73,13 @@ class Vocabulary:
         else:
             message = f"trait '{fact}' is neither declared under `traits:` nor seen yet; "
             self._problems.warn(place, f"{message}it will be empty until an event brings it")
+
+    def check_pulled(self, trait: str, place: Place) -> bool:
+        """Whether a CRM may say what this trait is; note it where not. It may well be new."""
+        if trait in self._reserved:
+            message = f"'{trait}' is kept by crmsync itself: "
+            self._problems.error(place, f"{message}it can be sent to a CRM, not read from one")
+        return trait not in self._reserved
 
     def read_condition(self, node: Node, *, timeless: bool) -> Condition | None:
         """Read, check and return a condition; None where a problem was noted.

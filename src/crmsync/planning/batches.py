@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from crmsync.model import Action, Batch, Operation
 
@@ -17,23 +18,26 @@ def batches(
 
     Two operations with the same match value never share a batch: CRMs refuse or confuse them.
     """
-    by_action: dict[Action, list[Operation]] = {}
+    by_kind: dict[tuple[Action, str | None], list[Operation]] = {}
     for operation in operations:
-        by_action.setdefault(operation.action, []).append(operation)
-    for action, group in by_action.items():
-        key = match_field if action is Action.UPSERT else None
+        # Ties to records of one object go together; so does all of any other action.
+        other = next(iter(operation.fields)) if operation.action is Action.ASSOCIATE else None
+        by_kind.setdefault((operation.action, other), []).append(operation)
+    for (action, other), group in by_kind.items():
+        key = match_field if action is Action.UPSERT else other
         for part in _parts(group, records_per_call[action]):
             yield Batch(object_type, action, part, key)
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
     """Split a refused batch in two, to find the record at fault."""
-    middle = len(batch.operations) // 2
-    parts = batch.operations[:middle], batch.operations[middle:]
-    first, second = (
-        Batch(batch.object_type, batch.action, part, batch.match_field) for part in parts
-    )
-    return first, second
+    return split(batch, len(batch.operations) // 2)
+
+
+def split(batch: Batch, place: int) -> tuple[Batch, Batch]:
+    """Split a batch before a place."""
+    first, second = batch.operations[:place], batch.operations[place:]
+    return replace(batch, operations=first), replace(batch, operations=second)
 
 
 def _parts(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:

@@ -29,6 +29,7 @@ _SECRET_FIELDS = frozenset(
         "client_secret",
         "code",
         "code_verifier",
+        "http_auth_password",
         "refresh_token",
         "token",
     }

@@ -3,15 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
-from crmsync.model import LinkId, ProfileId
+from crmsync.model import CrmId, LinkId, ProfileId
 from crmsync.store import bulk
-from crmsync.store.links import LinkState
+from crmsync.store.links import KEPT_OUT, LinkState
 from crmsync.store.tables import links
+
+TWO_RECORDS = "TWO_RECORDS"
+"""The code of a link whose profile, after a merge of profiles, has another record as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Two records of one object type that are one person."""
+
+    winner_link: LinkId
+    winner: CrmId
+    loser_link: LinkId
+    loser: CrmId
+
+
+def duplicates(connection: Connection, name: str, object_type: str, limit: int) -> list[Duplicate]:
+    """Return records that are one person, where nothing is under way to either."""
+    loser, winner = links.alias(), links.alias()
+    rows = connection.execute(
+        select(winner.c.id, winner.c.crm_id, loser.c.id, loser.c.crm_id)
+        .join(
+            winner,
+            (winner.c.connection == loser.c.connection)
+            & (winner.c.object_type == loser.c.object_type)
+            & (winner.c.profile_id == loser.c.profile_id)
+            & winner.c.is_primary,
+        )
+        .where(
+            loser.c.connection == name,
+            loser.c.object_type == object_type,
+            loser.c.state == LinkState.CONFLICT,
+            loser.c.error_code == TWO_RECORDS,
+            loser.c.crm_id.is_not(None),
+            loser.c.lease_token.is_(None),
+            winner.c.crm_id.is_not(None),
+            winner.c.lease_token.is_(None),
+        )
+        .order_by(loser.c.id)
+        .limit(limit)
+    )
+    return [Duplicate(*row) for row in rows]
+
+
+def merged(connection: Connection, pair: Duplicate, stays: CrmId, now: datetime) -> None:
+    """Keep one link for two records that were merged; it is read before it is written."""
+    connection.execute(delete(links).where(links.c.id == pair.loser_link))
+    row = connection.execute(
+        select(links.c.desired_version, links.c.lease_token, links.c.wake_at)
+        .where(links.c.id == pair.winner_link)
+        .with_for_update()
+    ).one()
+    connection.execute(
+        update(links)
+        .where(links.c.id == pair.winner_link)
+        .values(
+            crm_id=stays,
+            desired_version=row.desired_version + 1,
+            due_at=now,
+            verify_at=now,
+            wake_at=row.wake_at if row.lease_token else now,
+        )
+    )
 
 
 def follow_merges(
@@ -55,7 +118,7 @@ def _links_of(connection: Connection, profile_ids: Collection[ProfileId]) -> Seq
 
 
 def _moved(row: Any, winner: ProfileId, now: datetime) -> dict[str, Any]:
-    kept_out = row.state in {LinkState.SUPPRESSED, LinkState.CONFLICT}
+    kept_out = row.state in KEPT_OUT
     wake_at = row.wake_at if row.lease_token or kept_out else now
     return {
         "id": row.id,
@@ -80,7 +143,7 @@ def _in_conflict(row: Any, winner: ProfileId) -> dict[str, Any]:
         "wake_at": None,
         "state": LinkState.CONFLICT,
         "error_class": "conflict",
-        "error_code": "TWO_RECORDS",
+        "error_code": TWO_RECORDS,
     }
 
 

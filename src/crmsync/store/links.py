@@ -22,7 +22,7 @@ from sqlalchemy import Connection, case, func, literal, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from crmsync.errors import SealBroken
-from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
+from crmsync.model import CrmId, LinkId, Outcome, ProfileId, RunTrigger, Value
 from crmsync.store import bulk
 from crmsync.store.tables import Instant, links
 from crmsync.store.vault import Vault
@@ -45,7 +45,13 @@ class LinkState(StrEnum):
     CONFLICT = "conflict"
     """Two records claim one person: waits for a person's decision."""
     SUPPRESSED = "suppressed"
-    """Erased or opted out: never written again."""
+    """Erased, opted out, or its record was deleted in the CRM: never written again."""
+    CONVERTED = "converted"
+    """A lead that became a contact, which another sync takes on."""
+
+
+KEPT_OUT = frozenset({LinkState.SUPPRESSED, LinkState.CONFLICT, LinkState.CONVERTED})
+"""Whom no new value brings back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Claim:
     wake_at: datetime
     due_at: datetime | None
     attempts: int
+    error_class: str | None
+    """Of the last attempt, where it failed."""
     abandoned: bool
     """Its last worker vanished: what that one sent may still be applied."""
     verify_at: datetime | None
@@ -85,6 +93,11 @@ class Claim:
     """It is over: read the record before writing."""
     create_intent_at: datetime | None
     """A create may be in flight or may have landed since then."""
+
+    @property
+    def losses(self) -> int:
+        """How often in a row the answer to it was lost, as far as that counts against it."""
+        return self.attempts if self.error_class == Outcome.UNKNOWN else 0
 
     @property
     def last_intent_at(self) -> datetime | None:
@@ -112,12 +125,13 @@ CLAIMED = tuple(
     links.c[name]
     for name in (
         "id", "profile_id", "crm_id", "desired_version", "acked_version", "snapshot_sealed",
-        "trigger", "wake_at", "due_at", "verify_at", "attempts", "lease_token", "create_intent_at",
+        "trigger", "wake_at", "due_at", "verify_at", "attempts", "error_class", "lease_token",
+        "create_intent_at",
     )
 )  # fmt: skip
 
 
-def mark(connection: Connection, marks: Sequence[Mark]) -> None:
+def mark(connection: Connection, marks: Sequence[Mark], *, only_existing: bool = False) -> None:
     """Make links dirty, creating those that do not exist; revive the dead. One link per mark."""
     if not marks:
         return
@@ -127,8 +141,9 @@ def mark(connection: Connection, marks: Sequence[Mark]) -> None:
     for m in marks:
         row = existing.get((m.connection, m.object_type, m.profile_id))
         if row is None:
-            fresh.append(_new_link(m))
-        elif row.state not in {LinkState.SUPPRESSED, LinkState.CONFLICT}:
+            if not only_existing:
+                fresh.append(_new_link(m))
+        elif row.state not in KEPT_OUT:
             changed.append(_remarked(row, m))
     bulk.insert(connection, links, fresh)
     bulk.update(connection, links, changed)
@@ -311,6 +326,17 @@ def snapshot_context(link_id: int) -> str:
     return f"links:{link_id}"
 
 
+def open_snapshot(vault: Vault, row: Any) -> tuple[dict[str, Value], bool]:
+    """Return the snapshot, and whether it could be read; if not, the record is read instead."""
+    if row.snapshot_sealed is None:
+        return {}, True
+    try:
+        return orjson.loads(vault.open(row.snapshot_sealed, snapshot_context(row.id))), True
+    except SealBroken as broken:
+        log.error("snapshot_unreadable", link=row.id, detail=broken.user_message)  # noqa: TRY400 - said
+        return {}, False
+
+
 def _primary_links(
     connection: Connection, profile_ids: set[ProfileId]
 ) -> dict[tuple[str, str, ProfileId], Any]:
@@ -374,7 +400,7 @@ def _remarked(row: Any, mark: Mark) -> dict[str, Any]:
 
 
 def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
-    snapshot, is_readable = _open_snapshot(vault, row)
+    snapshot, is_readable = open_snapshot(vault, row)
     return Claim(
         link_id=row.id,
         profile_id=row.profile_id,
@@ -387,22 +413,12 @@ def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
         wake_at=row.wake_at,
         due_at=row.due_at,
         attempts=row.attempts,
+        error_class=row.error_class,
         abandoned=row.lease_token is not None,
         verify_at=row.verify_at,
         verify=not is_readable or (row.verify_at is not None and row.verify_at <= now),
         create_intent_at=row.create_intent_at,
     )
-
-
-def _open_snapshot(vault: Vault, row: Any) -> tuple[dict[str, Value], bool]:
-    """Return the snapshot, and whether it could be read; if not, the record is read instead."""
-    if row.snapshot_sealed is None:
-        return {}, True
-    try:
-        return orjson.loads(vault.open(row.snapshot_sealed, snapshot_context(row.id))), True
-    except SealBroken as broken:
-        log.error("snapshot_unreadable", link=row.id, detail=broken.user_message)  # noqa: TRY400 - said
-        return {}, False
 
 
 def _unless_leased(moment: datetime) -> ColumnElement[Any]:

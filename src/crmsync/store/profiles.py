@@ -142,6 +142,14 @@ def add_identifiers(connection: Connection, added: Mapping[Identifier, ProfileId
     )
 
 
+def add_missing_identifier(
+    connection: Connection, identifier: Identifier, holder: ProfileId
+) -> None:
+    """Record who holds an identifier, where nobody is known to."""
+    row = {"kind": identifier.kind, "value": identifier.value, "profile_id": holder}
+    bulk.insert(connection, identifiers, [row], or_ignore=True)
+
+
 def merge(connection: Connection, winner_of: Mapping[ProfileId, ProfileId]) -> None:
     """Give losers' identifiers, events and people to their winners and leave pointers behind."""
     for column in (
@@ -160,6 +168,14 @@ def merge(connection: Connection, winner_of: Mapping[ProfileId, ProfileId]) -> N
         .where(bulk.among(connection, profiles.c.id, winner_of.keys()))
         .values(merged_into=case(dict(winner_of), value=profiles.c.id))
     )
+
+
+def members(connection: Connection, firms: Collection[ProfileId]) -> list[ProfileId]:
+    """Return the people of companies."""
+    query = select(profiles.c.id).where(
+        bulk.among(connection, profiles.c.company_id, firms), profiles.c.merged_into.is_(None)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def known_trait_names(connection: Connection) -> set[str]:

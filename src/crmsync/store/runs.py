@@ -20,7 +20,13 @@ from crmsync.store.tables import links, runs, schedule_ticks, sync_log, syncs
 from crmsync.store.vault import Vault
 
 COUNTS = ("created", "updated", "unchanged", "retried", "failed")
-HOUR_WINDOWS = {RunTrigger.REALTIME, RunTrigger.EVENT, RunTrigger.HOURLY, RunTrigger.BACKFILL}
+HOUR_WINDOWS = {
+    RunTrigger.REALTIME,
+    RunTrigger.EVENT,
+    RunTrigger.HOURLY,
+    RunTrigger.BACKFILL,
+    RunTrigger.PULL,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ from crmsync.store.links import (
 from crmsync.store.tables import links, sync_log
 from crmsync.store.vault import Vault
 
+SENT = frozenset({Outcome.SUCCEEDED, Outcome.UNKNOWN})
+"""What may have changed the record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
@@ -90,7 +93,7 @@ def settle(  # noqa: PLR0913 - one commit; each is a part of it
     )
     late = [s for s in settlements if s.claim.link_id not in held]
     done = [*mine, *late]
-    bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id]) for s in mine])
+    bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id], now) for s in mine])
     _ask_to_verify(connection, [*overwritten, *(s.claim.link_id for s in late)], verify_late_at)
     bulk.insert(
         connection,
@@ -133,6 +136,7 @@ def _held(connection: Connection, lease: Lease, ids: Sequence[int]) -> dict[int,
             links.c.desired_version,
             links.c.due_at,
             links.c.verify_at,
+            links.c.written_at,
             links.c.state,
         )
         .where(links.c.lease_token == lease.token, bulk.among(connection, links.c.id, ids))
@@ -190,7 +194,7 @@ def _conflict(s: Settlement) -> Settlement:
     )
 
 
-def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
+def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, Any]:
     claim = s.claim
     dirty = row.desired_version > (claim.desired_version if s.acked else claim.acked_version)
     marked_since = row.desired_version > claim.desired_version
@@ -208,6 +212,7 @@ def _settled(vault: Vault, s: Settlement, row: Any) -> dict[str, Any]:
         "snapshot_sealed": claim.snapshot_sealed
         if s.snapshot is None
         else vault.seal(orjson.dumps(s.snapshot), snapshot_context(claim.link_id)),
+        "written_at": now if s.outcome in SENT and s.was_sent else row.written_at,
         "due_at": due if live else None,
         # Kept also while nobody may write: what may have landed is read when the link is revived.
         "verify_at": verify,

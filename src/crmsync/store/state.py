@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
-from crmsync.model import FieldSchema, FieldType, ObjectSchema, ProfileId
+from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema, ProfileId
 from crmsync.store import bulk
 from crmsync.store.tables import connections, object_schemas, syncs
 
@@ -64,6 +64,14 @@ def count_miss(connection: Connection, name: str) -> int:
         select(connections.c.misses).where(connections.c.name == name)
     ).scalar_one()
     return misses
+
+
+def is_doubtful(connection: Connection, name: str) -> bool:
+    """Whether a connection could not be reached the last time."""
+    misses = connection.execute(
+        select(connections.c.misses).where(connections.c.name == name)
+    ).scalar()
+    return bool(misses)
 
 
 def reached(connection: Connection, name: str) -> None:
@@ -156,6 +164,7 @@ def find_schema(
             | {
                 "type": FieldType(field["type"]),
                 "options": tuple((value, label) for value, label in field["options"]),
+                "directory": Directory(field["directory"]) if field["directory"] else None,
             }
         )
         for field in row.fields

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -171,6 +172,8 @@ links = Table(
     Column("desired_version", BigInteger, nullable=False),
     Column("acked_version", BigInteger, nullable=False),
     Column("snapshot_sealed", LargeBinary),  # links:<id>
+    # When something was last sent of it: what was read of the record before may be older.
+    Column("written_at", Instant),
     # When the difference is due, by the earliest trigger among what changed; null: not by itself.
     Column("due_at", Instant),
     # When to read the record again, because a write may have been applied late.
@@ -246,6 +249,121 @@ object_schemas = Table(
     Column("object_type", Text, primary_key=True),
     Column("fields", document(), nullable=False),
     Column("fetched_at", Instant, nullable=False),
+)
+
+# How far what changed in a CRM was read: an object type, or `@deals`.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    # Of the fields that were asked for: where others are, everything is read again.
+    Column("fields_hash", String(64), nullable=False),
+    Column("cursor", Text),
+    Column("read_at", Instant),
+    # When all of it was last read from the beginning.
+    Column("swept_at", Instant),
+    # Who reads: its lease.
+    Column("lease_token", String(32)),
+    Column("lease_until", Instant),
+)
+
+# Records to read, because a webhook told of them or what was known of them is not to be relied on:
+# one row however often that was said.
+hints = Table(
+    "hints",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object_type", Text, primary_key=True),
+    Column("crm_id", Text, primary_key=True),
+    Column("due_at", Instant, nullable=False),
+    # How often it was told of: one that was told of again while it was read is read again.
+    Column("told", Integer, nullable=False),
+    Column("successor", Text),  # the record it was merged into, where only the webhook says so
+    Index("ix_hints_due_at", "connection", "due_at"),
+)
+
+# Deliveries of webhooks that were taken, so that a repeated one changes nothing.
+hook_events = Table(
+    "hook_events",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("received_at", Instant, nullable=False, index=True),
+)
+
+# Connections whose CRM was asked to tell us of changes; without a row nobody asked for that.
+watches = Table(
+    "watches",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    # When somebody looks whether it still does: the CRM ends or deletes what nobody renews.
+    Column("look_at", Instant, nullable=False),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("pipeline_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("pipeline", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+# When a connection's owners or stages were last read.
+directories = Table(
+    "directories",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("directory", Text, primary_key=True),
+    Column("read_at", Instant, nullable=False),
+)
+
+deals = Table(
+    "deals",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("crm_id", Text, primary_key=True),
+    Column("status", String(8), nullable=False),
+    Column("amount", Float),
+    Column("created_at", Instant),
+    Column("modified_at", Instant),
+    Column("closed_at", Instant),
+    Column("sealed", LargeBinary, nullable=False),  # deals:<connection>:<crm_id>
+)
+
+deal_people = Table(
+    "deal_people",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("deal_id", Text, primary_key=True),
+    Column("person_id", Text, primary_key=True),  # the CRM's id of the person
+    Column("place", Integer, nullable=False),  # 0 for the main one
+    Index("ix_deal_people_person_id", "connection", "person_id"),
+)
+
+# A two-way field whose value went back and forth; frozen, it is left alone on both sides.
+field_flips = Table(
+    "field_flips",
+    metadata,
+    Column("link_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("field", Text, primary_key=True),
+    Column("turns", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("theirs", LargeBinary, nullable=False),  # a keyed hash of the value they turn it to
+    Column("frozen_at", Instant),
 )
 
 syncs = Table(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import itertools
 import os
 from collections.abc import Sequence
@@ -41,11 +42,16 @@ class Vault:
         # the cipher. Were a nonce ever used twice, SIV gives away no more than equal plain texts.
         self._nonce_prefix = os.urandom(NONCE_BYTES // 2)
         self._sealed = itertools.count()
+        self._fingerprint_key = _derived(_raw(keys[0]), b"crmsync fingerprints")
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt; only the same context opens it again."""
         nonce = self._nonce_prefix + next(self._sealed).to_bytes(NONCE_BYTES // 2, "big")
         return self._sealer_id + nonce + self._sealer.encrypt(nonce, plain, context.encode())
+
+    def fingerprint(self, plain: bytes, context: str) -> bytes:
+        """Return what tells one plain text from another and gives neither away."""
+        return hmac.digest(self._fingerprint_key, context.encode() + b"\0" + plain, "sha256")
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Decrypt, or raise `SealBroken`."""
@@ -60,11 +66,20 @@ class Vault:
 
 
 def _cipher(key: str) -> tuple[bytes, AESGCMSIV]:
+    raw = _raw(key)
+    cipher = AESGCMSIV(_derived(raw, b"crmsync payloads"))
+    return hashlib.sha256(raw).digest()[:KEY_ID_BYTES], cipher
+
+
+def _derived(raw: bytes, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=purpose).derive(raw)
+
+
+def _raw(key: str) -> bytes:
     try:
         raw = base64.urlsafe_b64decode(key)
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != KEY_BYTES:
         raise ConfigError("a key in CRMSYNC_KEYS is not 32 bytes of URL-safe base64")
-    derived = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"crmsync payloads").derive(raw)
-    return hashlib.sha256(raw).digest()[:KEY_ID_BYTES], AESGCMSIV(derived)
+    return raw

@@ -41,6 +41,18 @@ class Sync:
     calls_in_flight: int
     """How many requests may be under way at once."""
     store: Store
+    neighbours: tuple[SyncMapping, ...] = ()
+    """The other mappings of the project: some refer to each other."""
+
+    @property
+    def heirs(self) -> list[SyncMapping]:
+        """Return the mappings that take on people whom this one is done with: converted leads."""
+        ours = self.mapping
+        return [
+            other
+            for other in self.neighbours
+            if other.connection == ours.connection and ours.sync in other.unless_linked
+        ]
 
 
 @dataclass(frozen=True, slots=True)

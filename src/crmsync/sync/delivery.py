@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from crmsync.connectors.base import Connector
+from crmsync.connectors.departures import watch_writes
 from crmsync.errors import (
     BackgroundSpent,
     BatchRejected,
@@ -34,6 +35,8 @@ MISFIT = "mapping"
 """The cause of a rest that is the mapping's own, not the connection's."""
 BACKFILL = "backfill"
 """The cause of a rest that is the backfill's alone: its share of a limit is used up."""
+UNSENDABLE = "UNSENDABLE"
+"""The code of what a connector fails to make a call of."""
 RATE_BUDGET = "RATE_BUDGET"
 """The code of what was not sent, to keep within a limit."""
 
@@ -59,12 +62,25 @@ class Delivered:
     rest: Rest | None = None
 
 
-def deliver(  # noqa: PLR0911 - one way out for each fate of a call
+def deliver(connector: Connector, batch: Batch, may_start: Callable[[], bool]) -> Delivered:
+    """Send one batch; what surely was not applied is halved until the record at fault is alone.
+
+    Where the connector fails on every record of a batch, it is not the records': the sync rests.
+    """
+    delivered = _send(connector, batch, may_start)
+    faults = [r.failure for r in delivered.results if r.failure and r.failure.code == UNSENDABLE]
+    if len(faults) < max(2, len(batch.operations)):
+        return delivered
+    rest = Rest(HALT_SECONDS, MISFIT, faults[0].message)
+    return Delivered(batch, _all(batch, Outcome.RETRY, faults[0]), 0, rest)
+
+
+def _send(  # noqa: PLR0911 - one way out for each fate of a call
     connector: Connector, batch: Batch, may_start: Callable[[], bool]
 ) -> Delivered:
-    """Send one batch; a batch refused as a whole is halved until the record at fault is alone."""
     if not may_start():
         return Delivered(batch, _all(batch, Outcome.RETRY, LEASE_ENDING), 0)
+    departures = watch_writes()
     try:
         return Delivered(batch, connector.write(batch), 1)
     except BatchRejected as refusal:
@@ -81,16 +97,21 @@ def deliver(  # noqa: PLR0911 - one way out for each fate of a call
         rest = Rest(HALT_SECONDS, MISFIT, mistake.user_message)
         return Delivered(batch, _all(batch, Outcome.RETRY, _misfit(mistake)), 0, rest)
     except Exception as fault:  # noqa: BLE001 - a bug in a connector must not lose what it may have sent
+        if len(batch.operations) > 1 and not departures.has_left:
+            return _in_halves(connector, batch, may_start, calls=0)
         # Without the trace: the frames of a connector hold records.
         kind = type(fault).__name__
         log.error("connector_fault", kind=kind, object_type=batch.object_type)  # noqa: TRY400
+        if not departures.has_left:
+            return Delivered(batch, _all(batch, Outcome.REJECTED, _unsendable(fault)), 0)
         return Delivered(batch, _all(batch, Outcome.UNKNOWN, _bug(fault)), 1)
 
 
 LEASE_ENDING = Failure(
     code="LEASE_ENDING",
-    message="not sent: we stop, or too little was left of the lease to be sure of one writer",
-    hint="nothing to do: it is sent again at once",
+    message="not sent: we stop, the connection rests, or too little was left of the lease to be "
+    "sure of one writer",
+    hint="nothing to do: it is sent again",
 )
 
 
@@ -133,11 +154,18 @@ def _halve(
             excerpt=refusal.excerpt,
         )
         return Delivered(batch, _all(batch, Outcome.REJECTED, failure), 1)
-    first, second = (deliver(connector, half, may_start) for half in halves(batch))
+    return _in_halves(connector, batch, may_start, calls=1)
+
+
+def _in_halves(
+    connector: Connector, batch: Batch, may_start: Callable[[], bool], *, calls: int
+) -> Delivered:
+    """Send a batch in two parts, after so many calls for the whole of it."""
+    first, second = (_send(connector, half, may_start) for half in halves(batch))
     return Delivered(
         batch,
         [*first.results, *second.results],
-        first.calls + second.calls + 1,
+        first.calls + second.calls + calls,
         first.rest or second.rest,
     )
 
@@ -173,6 +201,14 @@ def _misfit(mistake: ConfigError) -> Failure:
 
 def _halted(halt: ConnectionHalted) -> Failure:
     return Failure(code=halt.cause.upper(), message=halt.user_message, hint=halt.hint)
+
+
+def _unsendable(fault: Exception) -> Failure:
+    return Failure(
+        code=UNSENDABLE,
+        message=f"the connector failed with {type(fault).__name__} before it sent anything",
+        hint="please report this with the mapping's lines; the record waits for a new value",
+    )
 
 
 def _bug(fault: Exception) -> Failure:

@@ -9,13 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from crmsync.errors import ConfigError
+from crmsync.errors import (
+    BatchRejected,
+    ConfigError,
+    ConnectionHalted,
+    OutcomeUnknown,
+    RetryLater,
+)
 from crmsync.mapping.compiled import SyncMapping
+from crmsync.model import ProfileKind
 from crmsync.store import links, state
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, Rest
 from crmsync.sync.marking import is_superseded
-from crmsync.sync.push import leave_alone, push
+from crmsync.sync.merging import has_merges, merge_records, merging
+from crmsync.sync.pull import next_pull, pull
+from crmsync.sync.push import leave_alone, push, rest_for
+from crmsync.sync.webhooks import keep_up
 
 SLICE_SECONDS = 30.0
 """After so long a drain stops and asks to be called again: every connection gets its turn."""
@@ -34,6 +44,8 @@ def drain(
     Its syncs share the time, so that the backlog of one does not keep the others waiting.
     """
     due = [mapping for mapping, wait_seconds in _outlook(works, name) if wait_seconds == 0.0]
+    # People's records are tied to their companies' records: those come first.
+    due.sort(key=lambda mapping: mapping.source is not ProfileKind.COMPANY)
     for mapping in due:
         stop_at = time.monotonic() + SLICE_SECONDS / len(due)
         try:
@@ -50,13 +62,48 @@ def drain(
         )
         if stopping() or (tally.rest is not None and tally.rest.cause not in {MISFIT, BACKFILL}):
             break
+    if not stopping() and has_merges(works, name):
+        _merge(works, name)
+    if not stopping() and _reading_wait(works, name) == 0.0:
+        stop_at = time.monotonic() + SLICE_SECONDS
+        pull(
+            works,
+            name,
+            go_on=lambda: not stopping() and time.monotonic() < stop_at,
+            due_only=True,
+            progress=lambda _: moved(),
+        )
+    if not stopping():
+        keep_up(works, name)
     return not stopping() and next_wake_seconds(works, name) == 0.0
+
+
+def _merge(works: Works, name: str) -> None:
+    """Merge records of people who turned out to be one, where the mapping asks for it."""
+    try:
+        merge_records(works, name)
+    except (RetryLater, ConnectionHalted, BatchRejected, OutcomeUnknown, ConfigError) as trouble:
+        [mapping, *_] = merging(works, name)
+        leave_alone(works.store, mapping, rest_for(trouble))
 
 
 def next_wake_seconds(works: Works, name: str) -> float:
     """Return how long until a connection has work and may be called; at most the sweep time."""
     sweep = works.configuration.connections[name].timing.sweep_seconds
-    return min([sweep, *(wait for _, wait in _outlook(works, name))])
+    waits = [wait for _, wait in _outlook(works, name)]
+    reading = _reading_wait(works, name)
+    return min([sweep, *waits, *([] if reading is None else [reading])])
+
+
+def _reading_wait(works: Works, name: str) -> float | None:
+    """Return how long until something is to be read of a connection, where anything ever is."""
+    due = next_pull(works, name)
+    if due is None:
+        return None
+    with works.store.database.read() as connection:
+        now = works.store.database.now(connection)
+        rest = state.find_pause(connection, name, now)
+    return max(0.0, (max(due, rest.until if rest else due) - now).total_seconds())
 
 
 def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
@@ -21,12 +21,15 @@ from sqlalchemy import Connection
 
 from crmsync.connectors.throttle import in_background
 from crmsync.model import Batch, Profile, ProfileId, RunId, RunTrigger
-from crmsync.store import links, runs, settlements
+from crmsync.planning.batches import split
+from crmsync.store import links, runs, settlements, state
 from crmsync.store.links import Claim, Lease
 from crmsync.store.settlements import Settled, Settlement
 from crmsync.sync import outcomes
+from crmsync.sync.breaker import Breaker
+from crmsync.sync.consequences import follow_up
 from crmsync.sync.context import Sync
-from crmsync.sync.delivery import Delivered, Rest, deliver
+from crmsync.sync.delivery import BACKFILL, UNREACHABLE, Delivered, Rest, deliver
 from crmsync.sync.records import Draft, Target
 
 SETTLE_AT = 500
@@ -36,6 +39,8 @@ RECORDS_IN_AIR = 2_000
 memory of a push."""
 SETTLE_AFTER_SECONDS = 1.0
 """How long a result waits for others at most: where a call takes one record, they come slowly."""
+FIRST_REST_SECONDS = 1.0
+"""Of a connection that answers to nothing; each further one in a row is longer."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,8 @@ class Tally:
     """Why it stopped early: the connection has to be left alone."""
     fenced: int = 0
     """Settlements that came too late: somebody else had taken the links over."""
+    has_written: bool = False
+    """Whether the connection took a write: it is up."""
 
 
 Progress = Callable[[Tally], None]
@@ -128,6 +135,7 @@ class Flight:
         self._sync = sync
         self._stopping = stopping
         self._can_adopt = bool(target.look_by)
+        self._breaker = Breaker()
         self._tally = tally
         self._progress = progress
         self._pool = ThreadPoolExecutor(sync.calls_in_flight, thread_name_prefix="crm")
@@ -140,7 +148,10 @@ class Flight:
         self._committing: tuple[_Landed, Future[list[Settled]]] | None = None
 
     def __enter__(self) -> Self:
-        """Give the flight."""
+        """Give the flight, once it is known whether anybody answered the last time."""
+        with self._sync.store.database.read() as connection:
+            name = self._sync.mapping.connection
+            self._breaker.is_doubtful = state.is_doubtful(connection, name)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -153,6 +164,7 @@ class Flight:
             steps.callback(self._pool.shutdown)
             steps.callback(self._finish_commit)
             steps.callback(self._settle)
+            steps.callback(self._conclude)
             steps.callback(self._land, until=0)
             self._finish_commit()  # then what was called for, the last first, whatever fails
 
@@ -173,21 +185,38 @@ class Flight:
     ) -> None:
         """Take on a slice; return when the pool is about to run out of calls to make."""
         self._landed += [(slice_, settled) for settled in idle]
-        longest = self._sync.timing.longest_call_seconds
         self.keep()
-        for batch, drafts in todo:
-            future = self._pool.submit(
-                self._deliver,
-                batch,
-                lambda: not self._stopping() and time.monotonic() + longest <= slice_.ends_at,
-                backfill=is_backfill(d.claim for d in drafts),
-            )
-            self._air[future] = _Aboard(slice_, drafts)
+        calls = deque(todo)
+        while calls and self._breaker.is_doubtful and self._tally.rest is None:
+            batch, drafts = calls.popleft()
+            one, others = split(batch, 1)
+            self._send(slice_, one, drafts[:1])
+            if others.operations:
+                calls.appendleft((others, drafts[1:]))
+            self._land(until=0)
+        for batch, drafts in calls:
+            self._send(slice_, batch, drafts)
         self._land(until=self._sync.calls_in_flight)
+
+    def _send(self, slice_: Slice, batch: Batch, drafts: Sequence[Draft]) -> None:
+        backfill = is_backfill(d.claim for d in drafts)
+        longest = self._sync.timing.longest_call_seconds
+
+        def may_start() -> bool:
+            ends = time.monotonic() + longest > slice_.ends_at
+            return not (ends or self._stopping() or self._rests(backfill=backfill))
+
+        future = self._pool.submit(self._deliver, batch, may_start, backfill=backfill)
+        self._air[future] = _Aboard(slice_, drafts)
 
     def _deliver(self, batch: Batch, may_start: Callable[[], bool], *, backfill: bool) -> Delivered:
         with in_background(when=backfill):
             return deliver(self._sync.connector, batch, may_start)
+
+    def _rests(self, *, backfill: bool) -> bool:
+        """Whether the connection is to be left alone from now on."""
+        rest = self._tally.rest
+        return rest is not None and (backfill or rest.cause != BACKFILL)
 
     def _land(self, until: int) -> None:
         """Wait until so few batches, and records, are in the air; settle what has come together."""
@@ -208,6 +237,12 @@ class Flight:
         rest = delivered.rest
         if rest is not None:
             self._tally.rest = rest
+        counts = self._breaker.judge(
+            delivered.results, were_lost_before=all(d.claim.losses for d in aboard.drafts)
+        )
+        self._tally.has_written = self._breaker.has_written
+        if self._breaker.is_open:
+            self._leave_alone()
         wait_for = timedelta(seconds=rest.seconds if rest else 0.0)
         chance = random.random()  # noqa: S311 - not a secret
         self._landed_calls += delivered.calls
@@ -222,11 +257,21 @@ class Flight:
                     self._sync.timing,
                     retry_after=wait_for,
                     can_adopt=self._can_adopt,
+                    counts=counts,
                     chance=chance,
                 ),
             )
             for d, result in zip(aboard.drafts, delivered.results, strict=True)
         ]
+
+    def _conclude(self) -> None:
+        """Leave the connection alone if it seems to be down at the end."""
+        if self._breaker.ends_in_doubt:
+            self._leave_alone()
+
+    def _leave_alone(self) -> None:
+        if not self._rests(backfill=False):
+            self._tally.rest = Rest(FIRST_REST_SECONDS, UNREACHABLE, self._breaker.why)
 
     def _settle_enough(self) -> None:
         waited = time.monotonic() - self._settled_at
@@ -295,7 +340,7 @@ def _commit(sync: Sync, landed: _Landed) -> list[Settled]:
     def work(connection: Connection) -> list[Settled]:
         now = database.now(connection)
         first = next(iter(landed.by_lease))
-        return [
+        settled = [
             settlements.settle(
                 connection,
                 vault,
@@ -307,5 +352,8 @@ def _commit(sync: Sync, landed: _Landed) -> list[Settled]:
             )
             for token, (lease, group) in landed.by_lease.items()
         ]
+        for _, group in landed.by_lease.values():
+            follow_up(connection, sync, group, now)
+        return settled
 
     return database.transact(work)

@@ -11,24 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
-from crmsync.identity.facts import facts
 from crmsync.identity.resolve import fold, wanted
 from crmsync.identity.rules import Note
 from crmsync.identity.state import Outcome, Touched, World
-from crmsync.mapping.render import triggers_for
-from crmsync.mapping.triggers import REALTIME, Trigger, next_due
-from crmsync.model import Event, EventType, RunTrigger
-from crmsync.store import inbox, link_merges, links, profiles, state
+from crmsync.model import Event, EventType
+from crmsync.store import inbox, link_merges, links, profiles
 from crmsync.store.inbox import StoredChange
 from crmsync.store.links import Mark
 from crmsync.sync.context import Works
-from crmsync.sync.marking import concerns
-
-NEVER = datetime.max.replace(tzinfo=UTC)
+from crmsync.sync.marking import marks_of
 
 
 @dataclass(slots=True)
@@ -72,7 +67,7 @@ def _take(
     world = _world(connection, fresh)
     outcome = fold(fresh, world, works.rules)
     _save(works, connection, fresh, outcome, now)
-    marks = _marks(works, outcome, _others(works, connection), now)
+    marks = marks_of(works, connection, outcome.touched.values(), now)
     links.mark(connection, marks)
     released = _release(works, connection, fresh, outcome, now)
     _hand_out(outcome, marks, calls, fresh, reports)
@@ -154,51 +149,6 @@ def _history(touched: Touched, now: datetime) -> StoredChange:
         now,
         {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
     )
-
-
-def _others(works: Works, connection: Connection) -> set[str]:
-    """Return the syncs whose mapping has another version by now: what that one reads is unknown."""
-    known = state.list_syncs(connection)
-    return {
-        mapping.sync
-        for mapping in works.configuration.mappings
-        if (kept := known.get(mapping.sync)) and kept.mapping_hash not in {None, mapping.hash}
-    }
-
-
-def _marks(works: Works, outcome: Outcome, others: set[str], now: datetime) -> list[Mark]:
-    """Mark exactly the links whose mapping reads a fact that changed."""
-    due_by: dict[tuple[str, Trigger], datetime | None] = {}
-    marks = []
-    for touched in outcome.touched.values():
-        if not touched.changed:
-            continue
-        known = facts(touched.profile)
-        for mapping in works.configuration.mappings:
-            triggers = triggers_for(mapping, touched.changed)
-            if mapping.sync in others:
-                triggers |= {REALTIME}
-            if not triggers or not concerns(mapping, touched.profile, known):
-                continue
-            name = mapping.connection
-            for trigger in triggers:
-                if (name, trigger) not in due_by:
-                    due_by[name, trigger] = next_due(trigger, now, _linger(works, name))
-            first = min(triggers, key=lambda trigger: due_by[name, trigger] or NEVER)
-            marks.append(
-                Mark(
-                    mapping.connection,
-                    mapping.object_type,
-                    touched.profile.id,
-                    due_by[name, first],
-                    RunTrigger(first.kind),
-                )
-            )
-    return marks
-
-
-def _linger(works: Works, name: str) -> timedelta:
-    return timedelta(seconds=works.configuration.connections[name].timing.linger_seconds)
 
 
 def _release(

@@ -1,27 +1,31 @@
-"""When a mapping is new or has changed: mark the links of everybody it is about, in bounded steps.
+"""Which links get something to send: those that read a fact that changed, or all of a new mapping.
 
-Every process calls `bring_up_to_date` when it starts; the first to see a mapping's new hash marks,
-and what it leaves undone another goes on with. Backfill priority: live changes go first.
+Where a mapping is new or has changed, everybody it is about is marked, in bounded steps. Every
+process calls `bring_up_to_date` when it starts; the first to see a mapping's new hash marks, and
+what it leaves undone another goes on with. Backfill priority: live changes go first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from crmsync.identity.facts import facts
 from crmsync.identity.people import is_known
+from crmsync.identity.state import Touched
 from crmsync.mapping.compiled import SyncMapping
-from crmsync.mapping.render import is_addressable
+from crmsync.mapping.render import is_addressable, triggers_for
+from crmsync.mapping.triggers import REALTIME, Trigger, next_due
 from crmsync.model import Facts, Profile, ProfileId, ProfileKind, RunTrigger
 from crmsync.store import links, profiles, state
 from crmsync.store.links import PRIORITY_BACKFILL, Mark
 from crmsync.store.state import SyncState
 from crmsync.sync.context import Works
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 STEP = 1_000
 """Profiles marked in one commit."""
 
@@ -112,6 +116,40 @@ def _begin(connection: Connection, mapping: SyncMapping, known: SyncState | None
     )
 
 
+def marks_of(
+    works: Works, connection: Connection, changed: Iterable[Touched], now: datetime
+) -> list[Mark]:
+    """Return the marks of exactly the links whose mapping reads a fact that changed."""
+    others = _others(works, connection)
+    due_by: dict[tuple[str, Trigger], datetime | None] = {}
+    marks = []
+    for touched in changed:
+        if not touched.changed:
+            continue
+        known = facts(touched.profile)
+        for mapping in works.configuration.mappings:
+            triggers = triggers_for(mapping, touched.changed)
+            if mapping.sync in others:
+                triggers |= {REALTIME}
+            if not triggers or not concerns(mapping, touched.profile, known):
+                continue
+            name = mapping.connection
+            for trigger in triggers:
+                if (name, trigger) not in due_by:
+                    due_by[name, trigger] = next_due(trigger, now, _linger(works, name))
+            first = min(triggers, key=lambda trigger: due_by[name, trigger] or NEVER)
+            marks.append(
+                Mark(
+                    mapping.connection,
+                    mapping.object_type,
+                    touched.profile.id,
+                    due_by[name, first],
+                    RunTrigger(first.kind),
+                )
+            )
+    return marks
+
+
 def concerns(mapping: SyncMapping, profile: Profile, known: Facts) -> bool:
     """Whether a profile is ever sent by a mapping: somebody known, with a key to find them by.
 
@@ -132,3 +170,17 @@ def _mark(mapping: SyncMapping, person: Profile, now: datetime) -> Mark:
         RunTrigger.BACKFILL,
         PRIORITY_BACKFILL,
     )
+
+
+def _others(works: Works, connection: Connection) -> set[str]:
+    """Return the syncs whose mapping has another version by now: what that one reads is unknown."""
+    known = state.list_syncs(connection)
+    return {
+        mapping.sync
+        for mapping in works.configuration.mappings
+        if (kept := known.get(mapping.sync)) and kept.mapping_hash not in {None, mapping.hash}
+    }
+
+
+def _linger(works: Works, name: str) -> timedelta:
+    return timedelta(seconds=works.configuration.connections[name].timing.linger_seconds)

@@ -8,6 +8,7 @@ includes reading the record after the settle time.
 | succeeded, skipped | acknowledged | nothing |
 | retry | stays | due again after the wait; no attempt charged |
 | unknown, by key or id | stays | sent again after a backoff, and verified |
+| unknown, often, while others pass | stays | dead, until a new value, mapping or replay |
 | unknown create without a unique key | stays | looked for after the settle time |
 | rejected, naming an existing record | stays | looked for at once, to adopt it |
 | rejected | stays | dead, until a new value, mapping or replay |
@@ -15,20 +16,24 @@ includes reading the record after the settle time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crmsync.model import Action, Failure, Outcome, Result, Timing, Value
 from crmsync.store.links import Claim, LinkState
 from crmsync.store.settlements import Settlement
+from crmsync.sync import life
 from crmsync.sync.delivery import LEASE_ENDING, RATE_BUDGET
 from crmsync.sync.records import Draft
 
 BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_LONGEST_SECONDS = 300.0
 ATTEMPTS_BEFORE_SETTING_ASIDE = 12
-"""Uncertain attempts in a row; with the backoff, about half an hour."""
+"""Losses in a row that count (see `breaker`); with the backoff, about half an hour."""
 ATTEMPTS_OF_A_BUSY_RECORD = 6
 """A record that is locked or limited by itself is waited for longer each time, up to a minute."""
+LOOKS_FOR_THE_LOST = 3
+"""How often a record that a write did not find is looked for; then the CRM contradicts itself."""
 NOT_SENT = {LEASE_ENDING.code, RATE_BUDGET}
 """The codes of what never left: nothing to tell in the log."""
 ADOPTION_ATTEMPTS = 3
@@ -60,7 +65,7 @@ def unchanged(d: Draft, now: datetime, timing: Timing) -> Settlement:
     )
 
 
-def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its columns
+def settlement(  # noqa: PLR0911, PLR0913 - a decision table: each argument is one of its columns
     d: Draft,
     result: Result,
     action: Action,
@@ -69,9 +74,13 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
     *,
     retry_after: timedelta,
     can_adopt: bool,
+    counts: bool,
     chance: float,
 ) -> Settlement:
-    """Settle a link whose operation was sent, or was about to be; `chance`: see `backoff`."""
+    """Settle a link whose operation was sent, or was about to be.
+
+    `counts`: whether an unknown outcome is held against it. `chance`: see `backoff`.
+    """
     match result.outcome:
         case Outcome.SUCCEEDED | Outcome.SKIPPED:
             return Settlement(
@@ -79,7 +88,8 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
                 d.run,
                 "create" if result.created else "update",
                 Outcome.SUCCEEDED,
-                acked=True,
+                acked=not d.has_more,
+                due_at=now if d.has_more else None,
                 crm_id=result.crm_id or d.crm_id,
                 snapshot=_snapshot(d),
                 changes=d.changes,
@@ -92,7 +102,14 @@ def settlement(  # noqa: PLR0913 - a decision table: each argument is one of its
             charged = int(d.claim.attempts < ATTEMPTS_OF_A_BUSY_RECORD)
             return _again(d, result, action, now, due, timing, charged=charged)
         case Outcome.UNKNOWN:
-            return _uncertain(d, result, action, now, timing, chance)
+            return _uncertain(d, result, action, now, timing, chance, counts=counts)
+        case Outcome.REJECTED if result.is_gone and d.claim.attempts < LOOKS_FOR_THE_LOST:
+            # Deleted, merged or converted: reading it tells which.
+            return replace(
+                _again(d, result, action, now, now, timing, charged=1),
+                verify_at=now,
+                error_class="gone",
+            )
         case Outcome.REJECTED:
             if result.existing_id and can_adopt and d.claim.attempts < ADOPTION_ATTEMPTS:
                 due = now + ADOPTION_WAIT
@@ -135,6 +152,26 @@ def rejected(d: Draft, action: str, failure: Failure, now: datetime, timing: Tim
     )
 
 
+def waiting(d: Draft, now: datetime, timing: Timing) -> Settlement:
+    """Look again when another sync has decided about this person."""
+    due = now + timedelta(seconds=timing.sweep_seconds)
+    return replace(settling(d, now, timing), due_at=due, create_intent_at=d.claim.last_intent_at)
+
+
+def over(d: Draft) -> Settlement:
+    """End a link whose record is gone, or was a lead that is a contact now."""
+    what = life.CONVERTED if d.is_converted else life.DELETED
+    return Settlement(
+        d.claim,
+        d.run,
+        "none",
+        Outcome.SKIPPED if d.is_converted else Outcome.REJECTED,
+        failure=life.TOLD.get(what),
+        error_class=None if d.is_converted else "deleted",
+        state=LinkState.CONVERTED if d.is_converted else LinkState.SUPPRESSED,
+    )
+
+
 def _again(  # noqa: PLR0913, PLR0917 - see settlement
     d: Draft,
     result: Result,
@@ -152,7 +189,8 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
         Outcome.RETRY,
         changes=d.changes,
         failure=result.failure,
-        error_class="retry",
+        # What was surely not applied says nothing of the losses before.
+        error_class=Outcome.UNKNOWN if d.claim.losses and not charged else Outcome.RETRY,
         attempts=d.claim.attempts + charged,
         due_at=due,
         was_sent=result.failure is None or result.failure.code not in NOT_SENT,
@@ -164,27 +202,43 @@ def _again(  # noqa: PLR0913, PLR0917 - see settlement
 
 
 def _uncertain(  # noqa: PLR0913, PLR0917 - see settlement
-    d: Draft, result: Result, action: Action, now: datetime, timing: Timing, chance: float
+    d: Draft,
+    result: Result,
+    action: Action,
+    now: datetime,
+    timing: Timing,
+    chance: float,
+    *,
+    counts: bool,
 ) -> Settlement:
-    attempts = d.claim.attempts + 1
+    attempts = d.claim.losses + counts
     settled = now + timedelta(seconds=timing.settle_seconds)
     unkeyed = action is Action.CREATE
-    spent = attempts >= ATTEMPTS_BEFORE_SETTING_ASIDE
+    spent = counts and attempts >= ATTEMPTS_BEFORE_SETTING_ASIDE
     return Settlement(
         d.claim,
         d.run,
         str(action),
         Outcome.UNKNOWN,
         changes=d.changes,
-        failure=result.failure,
-        error_class="unknown",
+        failure=_always_lost(result.failure) if spent and result.failure else result.failure,
+        error_class=Outcome.UNKNOWN,
         attempts=attempts,
         state=LinkState.DEAD if spent else LinkState.ACTIVE,
         due_at=now + timedelta(seconds=timing.landed_seconds)
         if unkeyed
-        else now + backoff(attempts, chance),
+        else now + backoff(max(1, attempts), chance),
         verify_at=settled,
         create_intent_at=now if unkeyed else None,
+    )
+
+
+def _always_lost(last: Failure) -> Failure:
+    return replace(
+        last,
+        hint=f"the answer was lost {ATTEMPTS_BEFORE_SETTING_ASIDE} times while other records "
+        "passed: something that the CRM does with this one (a workflow, a plug-in, a long value) "
+        "breaks the call. Mend it there or change the value, then replay",
     )
 
 

@@ -13,24 +13,42 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 import structlog
 from sqlalchemy import Connection
 
 from crmsync.connectors.throttle import in_background
-from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
+from crmsync.errors import (
+    BatchRejected,
+    ConfigError,
+    ConnectionHalted,
+    OutcomeUnknown,
+    RetryLater,
+)
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import Action, Batch, LinkId, ObjectSchema, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
+from crmsync.store.cursors import DEALS
 from crmsync.store.settlements import Settlement
 from crmsync.store.state import SyncState
-from crmsync.sync import outcomes
+from crmsync.sync import life, outcomes
+from crmsync.sync.breaker import by_losses
 from crmsync.sync.context import Store, Sync
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, UNREACHABLE, Rest, rest_of
-from crmsync.sync.flight import Flight, Progress, Slice, Tally, ignore, is_backfill
-from crmsync.sync.records import Draft, Target, draft, leave_to_owners, look, operation
+from crmsync.sync.flight import (
+    FIRST_REST_SECONDS,
+    Flight,
+    Progress,
+    Slice,
+    Tally,
+    ignore,
+    is_backfill,
+)
+from crmsync.sync.looking import look
+from crmsync.sync.records import Draft, Target, draft, leave_to_owners, operation
+from crmsync.sync.surroundings import around
 
 SLICE = 1_000
 """Links leased at once, at most."""
@@ -60,7 +78,7 @@ def push(
     """
     tally = Tally()
     try:
-        target = Target.of(sync.mapping, sync.connector, _live_schema(sync))
+        target = Target.of(sync.mapping, sync.connector, live_schema(sync))
         with Flight(sync, target, tally, progress, stopping) as flight:
             while tally.rest is None and go_on() and not stopping():
                 slice_ = _claim(sync, run)
@@ -68,8 +86,8 @@ def push(
                     break
                 _fly(sync, target, slice_, flight, run)
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
-        tally.rest = _rest(trouble)
-    if tally.rest is None and tally.calls:
+        tally.rest = rest_for(trouble)
+    if tally.has_written:
         sync.store.database.transact(lambda c: state.reached(c, sync.mapping.connection))
     if tally.rest is not None:
         leave_alone(sync.store, sync.mapping, tally.rest)
@@ -116,24 +134,28 @@ def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIO
 
 def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId | None) -> None:
     """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
-    drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of)
     is_patient = is_backfill(slice_.claims)
     with flight.holding(slice_):
         now = slice_.now()  # before looking: what has landed by then is seen
         try:
             with in_background(when=is_patient):
+                known = around(sync, target, slice_)
+                drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of, known)
                 look(target, drafts, flight.keep)
         except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
             _give_back(sync, slice_)
             raise
         _leave_to_owners(sync, drafts)
+        _hand_over(sync, drafts)
         idle, todo = _sorted_out(sync, target, drafts, now)
         flight.board(slice_, idle, [])
-        groups = batches(
-            target.mapping.object_type,
-            _side_by_side(target, todo),
-            target.connector.capabilities.records_per_call,
-            target.upsert_key,
+        groups = chain.from_iterable(
+            batches(target.mapping.object_type, some, records_per_call, target.upsert_key)
+            for some, records_per_call in by_losses(
+                _side_by_side(target, todo),
+                lambda planned: todo[planned.link_id][1].claim.losses,
+                target.connector.capabilities.records_per_call,
+            )
         )
         while some := list(islice(groups, CALLS_BETWEEN)):
             flight.board(slice_, [], _with_intents(sync, slice_, some, todo))
@@ -157,8 +179,12 @@ def _sorted_out(
     idle: list[Settlement] = []
     todo: dict[LinkId, tuple[Operation, Draft]] = {}
     for d in drafts:
-        planned = None if d.failure else operation(target, d)
-        if planned is None:
+        planned = None if d.failure or d.is_over else operation(target, d)
+        if d.is_over:
+            idle.append(outcomes.over(d))
+        elif d.is_early:
+            idle.append(outcomes.waiting(d, looked_at, sync.timing))
+        elif planned is None:
             idle.append(outcomes.unchanged(d, looked_at, sync.timing))
         elif planned.action is Action.CREATE and _may_still_land(sync, d, looked_at):
             idle.append(outcomes.settling(d, looked_at, sync.timing))
@@ -194,6 +220,21 @@ def _leave_to_owners(sync: Sync, drafts: Sequence[Draft]) -> None:
         with sync.store.database.read() as connection:
             owners = links.owners_of(connection, mapping.connection, mapping.object_type, found)
         leave_to_owners(drafts, owners)
+
+
+def _hand_over(sync: Sync, drafts: Sequence[Draft]) -> None:
+    """Give the contacts that leads became to the mappings that take them on."""
+    converted = [d for d in drafts if d.is_converted]
+    if converted and sync.heirs:
+        database = sync.store.database
+
+        def work(connection: Connection) -> None:
+            now = database.now(connection)
+            for d in converted:
+                person = d.claim.profile_id
+                life.hand_over(connection, sync.heirs, person, d.successor, now)
+
+        database.transact(work)
 
 
 def _with_intents(
@@ -256,15 +297,24 @@ def _patience(connection: Connection, mapping: SyncMapping, rest: Rest) -> float
     return max(rest.seconds, min(LONGEST_REST_SECONDS, 2.0 ** (misses - 1)))
 
 
-def _live_schema(sync: Sync) -> ObjectSchema:
-    """Return the CRM's fields: as described within the last day, else described anew."""
+def live_schema(sync: Sync, *, deals: bool = False) -> ObjectSchema:
+    """Return the CRM's fields: as described within the last day, else described anew.
+
+    Of the mapping's object type, or of deals.
+    """
     database, mapping = sync.store.database, sync.mapping
+    subject = DEALS if deals else mapping.object_type
     with database.read() as connection:
         oldest = database.now(connection) - SCHEMA_AGE
-        known = state.find_schema(connection, mapping.connection, mapping.object_type, oldest)
+        known = state.find_schema(connection, mapping.connection, subject, oldest)
     if known is not None:
         return known
-    fresh = sync.connector.describe(mapping.object_type)
+    connector = sync.connector
+    fresh = (
+        replace(connector.describe_deals(), object_type=DEALS)
+        if deals
+        else connector.describe(mapping.object_type)
+    )
     database.transact(
         lambda connection: state.save_schema(
             connection, mapping.connection, fresh, database.now(connection)
@@ -273,10 +323,15 @@ def _live_schema(sync: Sync) -> ObjectSchema:
     return fresh
 
 
-def _rest(trouble: RetryLater | ConnectionHalted | BatchRejected | ConfigError) -> Rest:
+def rest_for(
+    trouble: RetryLater | OutcomeUnknown | ConnectionHalted | BatchRejected | ConfigError,
+) -> Rest:
+    """Return the rest that trouble with a whole sync asks for."""
     match trouble:
         case RetryLater():
             return rest_of(trouble)
+        case OutcomeUnknown():
+            return Rest(FIRST_REST_SECONDS, UNREACHABLE, trouble.user_message)
         case ConnectionHalted():
             return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
         case _:  # nothing can be read, described or matched: the mapping does not fit the CRM

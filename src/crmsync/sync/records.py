@@ -1,43 +1,42 @@
 """From claimed links to what their records should hold, and from there to operations.
 
-    claims ─► desired records (mapping) ─► look at the CRM where we must ─► operations, or nothing
-    to do
+    claims ─► desired records (mapping) ─► look at the CRM where we must (`looking`) ─► operations,
+    or nothing to do
 
-Reads profiles' facts and the CRM; writes nothing.
+Pure, but for the profiles' facts that it is given.
 """
 
 from __future__ import annotations
 
-import random
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crmsync.connectors.base import Connector, Key
-from crmsync.errors import BatchRejected, ConfigError
+from crmsync.connectors.base import Connector
+from crmsync.errors import ConfigError
 from crmsync.identity.facts import facts
 from crmsync.mapping.compiled import Conflict, Mode, SyncMapping
 from crmsync.mapping.render import Desired, render
 from crmsync.model import (
     Action,
     CrmId,
+    Directory,
     Failure,
     LinkId,
     ObjectSchema,
     Operation,
     Profile,
     ProfileId,
-    Record,
     RunId,
     Value,
 )
-from crmsync.planning.changes import Change, desired_record, difference, normalisers, observed
+from crmsync.planning.changes import Change, desired_record, difference, normalisers
+from crmsync.planning.names import Names, NoSuchName
 from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
 from crmsync.store.settlements import record_taken
 
-TRIED_ALONE = 16
-"""Records read one by one before a mapping is said not to fit: a CRM's answers to all are alike."""
+_TIE = "@"
+"""Before another object's name: no CRM's field begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,10 @@ class Target:
     """Every field that is written or read."""
     canonical: Mapping[str, Normaliser]
     """What makes each field's values canonical."""
+    owner_fields: tuple[str, ...]
+    """The fields that hold ids of the CRM's users, whom we know by e-mail."""
+    ties: Mapping[str, str]
+    """Other object: the field that names its record, or what stands for it in a snapshot."""
 
     @classmethod
     def of(cls, mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> Target:
@@ -76,7 +79,14 @@ class Target:
         fields = [f.name for f in mapping.fields]
         names = tuple(dict.fromkeys([*fields, *keys, *mapping.leave_fields]))
         canonical = normalisers(names, schema.fields)
-        return cls(mapping, connector, schema, key, look_by, gentle, names, canonical)
+        owners = tuple(
+            name
+            for name in names
+            if name in schema.fields and schema.fields[name].directory is Directory.OWNERS
+        )
+        references = connector.capabilities.reference_fields.get(mapping.object_type, {})
+        ties = {other: references.get(other, tie_name(other)) for other, _ in mapping.associations}
+        return cls(mapping, connector, schema, key, look_by, gentle, names, canonical, owners, ties)
 
 
 @dataclass(slots=True)
@@ -99,6 +109,40 @@ class Draft:
     """A record was found that we had no link to."""
     is_taken: bool = False
     """The record that was found belongs to another profile."""
+    is_lost: bool = False
+    """The record that it was linked to is gone."""
+    is_converted: bool = False
+    """It was a lead, which became a contact."""
+    successor: CrmId | None = None
+    """The contact that it became, where the CRM says."""
+    is_early: bool = False
+    """Another sync decides first."""
+    has_more: bool = False
+    """When this is written there is another difference, which takes another call."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its link ends here."""
+        return self.is_lost or self.is_converted
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What has to be known of claimed links besides their profiles."""
+
+    names: Names | None = None
+    """The CRM's users, where a field names one."""
+    frozen: Mapping[LinkId, Collection[str]] = field(default_factory=dict)
+    """Fields that both sides leave alone."""
+    elsewhere: Collection[ProfileId] = ()
+    """Who has a record by a sync that keeps them from this one."""
+    waiting: Collection[ProfileId] = ()
+    """Who may be about to get one."""
+    firms: Mapping[str, Mapping[ProfileId, CrmId]] = field(default_factory=dict)
+    """Other object: the records of companies."""
+
+
+NOTHING_AROUND = Around()
 
 
 def draft(
@@ -106,37 +150,26 @@ def draft(
     claims: Sequence[Claim],
     profiles: Mapping[ProfileId, Profile],
     run_of: Callable[[Claim], RunId],
+    around: Around = NOTHING_AROUND,
 ) -> list[Draft]:
     """Render what every claimed record should hold."""
     drafts = []
     for claim in claims:
         one = Draft(claim, run_of(claim), known=claim.snapshot, crm_id=claim.crm_id)
         profile = profiles.get(claim.profile_id)
-        if profile is None:
+        if profile is None or profile.id in around.elsewhere:
             one.in_scope = False
+        elif one.crm_id is None and profile.id in around.waiting:
+            one.is_early = True
         else:
             company = profiles.get(profile.company_id) if profile.company_id else None
             try:
-                _fill(one, target, render(target.mapping, facts(profile, company)))
+                _fill(one, target, render(target.mapping, facts(profile, company)), around)
+                _tie(one, target, profile, around)
             except Exception as fault:  # noqa: BLE001 - one record must not hold up all others
                 one.failure = _unrendered(fault)
         drafts.append(one)
     return drafts
-
-
-def look(target: Target, drafts: Sequence[Draft], between_reads: Callable[[], None]) -> None:
-    """Read the records that must be known before they are written, as many in a call as it takes.
-
-    A key that the CRM refuses is its own record's failure.
-    """
-    stale = [d for d in drafts if d.crm_id and not d.failure and _is_stale(target, d)]
-    for d, record in _read(target, stale, lambda d: Key(str(d.crm_id)), between_reads):
-        d.known = observed(d.desired, d.known, record.fields)
-    for name in target.look_by:
-        homeless = [d for d in drafts if _is_homeless(d) and name in d.match]
-        for d, record in _read(target, homeless, _key_by(name), between_reads):
-            d.crm_id, d.adopted = record.crm_id, True
-            d.known = observed(d.desired, {}, record.fields)
 
 
 def leave_to_owners(drafts: Sequence[Draft], owners: Mapping[CrmId, LinkId]) -> None:
@@ -156,27 +189,85 @@ def operation(target: Target, d: Draft) -> Operation | None:
     d.changes = difference(d.desired, d.known)
     link, mode = d.claim.link_id, target.mapping.mode
     if d.crm_id is not None:
+        ties = sorted(name for name in d.changes if is_tie(name))
+        if ties and len(ties) == len(d.changes):
+            return _association(d, d.crm_id, ties)
+        _postpone(d, ties)
         if mode is Mode.INSERT or not d.changes:
             return None
         changed = {name: new for name, (_, new) in d.changes.items()}
         return Operation(link, Action.UPDATE, changed, crm_id=d.crm_id)
-    if not _is_homeless(d) or mode is Mode.UPDATE:
+    if not is_homeless(d) or mode is Mode.UPDATE:
         return None
+    _postpone(d, [name for name in d.changes if is_tie(name)])
     whole = {name: new for name, (_, new) in d.changes.items() if new is not None}
     if target.upsert_key is not None and target.upsert_key in d.match:
         return Operation(link, Action.UPSERT, whole, match_value=d.match[target.upsert_key])
     return Operation(link, Action.CREATE, whole)
 
 
-def _fill(one: Draft, target: Target, wanted: Desired) -> None:
+def _fill(one: Draft, target: Target, wanted: Desired, around: Around) -> None:
     one.in_scope = wanted.in_scope
     raw = {**wanted.match, **wanted.fields} if wanted.in_scope else wanted.fields
     record = desired_record(raw, wanted.unusable, target.canonical)
     if isinstance(record, Failure):
         one.failure = record
         return
+    for name in around.frozen.get(one.claim.link_id, ()):
+        record.pop(name, None)
+    for name in target.owner_fields:
+        if record.get(name) is not None and around.names is not None:
+            try:
+                record[name] = around.names.owner_id(record[name])
+            except NoSuchName:
+                one.failure = _no_such_owner(name)
+                return
     one.desired = record
     one.match = wanted.match
+
+
+def _tie(one: Draft, target: Target, profile: Profile, around: Around) -> None:
+    """Have a person's record name, or be tied to, their company's."""
+    if not one.in_scope or one.failure or profile.company_id is None:
+        return
+    for other, name in target.ties.items():
+        firm = around.firms.get(other, {}).get(profile.company_id)
+        if firm is not None:
+            one.desired[name] = firm
+
+
+def _association(d: Draft, crm_id: CrmId, ties: Sequence[str]) -> Operation:
+    """Tie a record to one other at a time; the next comes next."""
+    name, *others = ties
+    _postpone(d, others)
+    other = {name.removeprefix(_TIE): d.desired[name]}
+    return Operation(d.claim.link_id, Action.ASSOCIATE, other, crm_id=crm_id)
+
+
+def _postpone(d: Draft, ties: Sequence[str]) -> None:
+    """Leave for the next write what takes a call of its own."""
+    for name in ties:
+        del d.changes[name], d.desired[name]
+    d.has_more = bool(ties)
+
+
+def tie_name(other: str) -> str:
+    """Return what stands in a snapshot for the record of another object that one is tied to."""
+    return f"{_TIE}{other}"
+
+
+def is_tie(name: str) -> bool:
+    """Whether this is no field but a tie to another record."""
+    return name.startswith(_TIE)
+
+
+def _no_such_owner(name: str) -> Failure:
+    return Failure(
+        code="NO_SUCH_OWNER",
+        message=f"{name}: the CRM has no active user with this e-mail",
+        hint="correct the trait, add the user in the CRM, or give the field a `map` with a default",
+        field=name,
+    )
 
 
 def _unrendered(fault: Exception) -> Failure:
@@ -187,85 +278,9 @@ def _unrendered(fault: Exception) -> Failure:
     )
 
 
-def _is_homeless(d: Draft) -> bool:
+def is_homeless(d: Draft) -> bool:
     """Whether a record is still to be found or made for it."""
     return d.crm_id is None and d.in_scope and d.failure is None and bool(d.match)
-
-
-def _is_stale(target: Target, d: Draft) -> bool:
-    """Whether the snapshot of a linked record is not enough to decide by."""
-    return d.claim.verify or any(
-        name in d.desired and name not in d.known for name in target.only_if_empty
-    )
-
-
-def _key_by(name: str) -> Callable[[Draft], Key]:
-    return lambda d: Key(d.match[name], name)
-
-
-def _read(
-    target: Target,
-    drafts: Sequence[Draft],
-    key_of: Callable[[Draft], Key],
-    between_reads: Callable[[], None],
-) -> Iterator[tuple[Draft, Record]]:
-    """Yield the drafts whose record was found.
-
-    What is refused is halved until the key at fault is alone: at most two reads for each key of the
-    part, and its record is then set aside, so that they are not spent again.
-    Raises BatchRejected where it seems to be the mapping that does not fit, and not the keys.
-    """
-
-    def read(part: Sequence[Draft]) -> list[Record | None]:
-        between_reads()
-        keys = [key_of(d) for d in part]
-        return target.connector.read(target.mapping.object_type, keys, target.names)
-
-    size = target.connector.capabilities.records_per_read
-    parts = deque(drafts[start : start + size] for start in range(0, len(drafts), size))
-    fits = len(drafts) == 1
-    while parts:
-        part = [d for d in parts.popleft() if d.failure is None]
-        if not part:
-            continue
-        try:
-            records = read(part)
-        except BatchRejected as refusal:
-            if not fits:
-                _try_some(drafts, read)
-            if len(part) == 1:
-                part[0].failure = refused_key(refusal)
-            else:
-                middle = len(part) // 2
-                parts.extendleft([part[middle:], part[:middle]])
-        else:
-            yield from ((d, found) for d, found in zip(part, records, strict=True) if found)
-        fits = True
-
-
-def _try_some(drafts: Sequence[Draft], read: Callable[[Sequence[Draft]], object]) -> None:
-    """Read some records one by one; raise BatchRejected when every one of them is refused.
-
-    By chance, so that a run of bad keys at one place, or the same ones as the last time, cannot
-    pass for a mapping that does not fit.
-    """
-    tried = random.sample(drafts, min(len(drafts), TRIED_ALONE))
-    for d in tried:
-        try:
-            read([d])
-        except BatchRejected as refusal:
-            d.failure = refused_key(refusal)
-    if all(d.failure is not None for d in tried):
-        for d in tried:
-            d.failure = None
-        raise BatchRejected(
-            "the records cannot be read by their match key", code="UNREADABLE", hint="check --live"
-        )
-
-
-def refused_key(refusal: BatchRejected) -> Failure:
-    """Return why a record could not even be looked for."""
-    return Failure(refusal.code, refusal.user_message, refusal.hint, refusal.field, refusal.excerpt)
 
 
 def _upsert_key(mapping: SyncMapping, connector: Connector, schema: ObjectSchema) -> str | None:

@@ -26,6 +26,7 @@ from crmsync.connectors.auth.authorisation import Access, Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
 from crmsync.connectors.failures import excerpt_of
 from crmsync.connectors.http import Answer, Effect, Observer, Site, Transport, lost, unobserved
+from crmsync.connectors.records_only import RecordsOnly
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.waits import retry_after
 from crmsync.connectors.windows import with_overrides
@@ -75,15 +76,17 @@ KINDS: Mapping[str, FieldType] = {
     "link": FieldType.REFERENCE,
 }
 KIND_OF = {kind: name for name, kind in KINDS.items()}
+GONE = "NO_SUCH_RECORD"
 # a refused row's code -> what became of it, what a person does about it
 ROW_CODES: Mapping[str, tuple[Outcome, str]] = {
     "NO_SUCH_FIELD": (Outcome.REJECTED, "Make the field in Tidewater, or remove the line."),
     "BAD_VALUE": (Outcome.REJECTED, "Correct the value, or translate it with `map:`."),
     "TAKEN": (Outcome.REJECTED, "Another record holds this value: merge the two in Tidewater."),
-    "NO_SUCH_RECORD": (Outcome.REJECTED, "The record was removed in Tidewater."),
+    GONE: (Outcome.REJECTED, "The record was removed in Tidewater."),
     "REPEATED_KEY": (Outcome.RETRY, "Nothing: the record goes with the next batch."),
 }
 OTHER_CODE = (Outcome.REJECTED, "Correct the record, then replay.")
+SAVED = (Action.CREATE, Action.UPDATE, Action.UPSERT, Action.ARCHIVE)
 UNSAID = Failure(
     code="NO_ROW",
     message="Tidewater's answer says nothing about this record.",
@@ -91,11 +94,11 @@ UNSAID = Failure(
 )
 
 
-class Tidewater:
+class Tidewater(RecordsOnly):
     """One Tidewater account. See `crmsync.connectors.base.Connector`."""
 
     capabilities = Capabilities(
-        records_per_call=dict.fromkeys(Action, ROWS),
+        records_per_call=dict.fromkeys(SAVED, ROWS),
         records_per_read=ROWS,
         upserts_by=frozenset({"email"}),
         creates_fields=True,
@@ -237,7 +240,7 @@ def body_of(batch: Batch) -> dict[str, Any]:
             return {"rows": rows}
         case Action.UPDATE:
             return {"by": "id", "rows": rows}
-        case Action.UPSERT:
+        case _:
             return {"by": batch.match_field, "rows": rows}
 
 
@@ -262,7 +265,12 @@ def result_of(row: Mapping[str, Any]) -> Result:
         row["code"], row["words"], hint, row.get("field"), excerpt_of(orjson.dumps(row))
     )
     holder = row.get("holder")
-    return Result(outcome, failure=failure, existing_id=CrmId(holder) if holder else None)
+    return Result(
+        outcome,
+        failure=failure,
+        existing_id=CrmId(holder) if holder else None,
+        is_gone=row["code"] == GONE,
+    )
 
 
 def record_of(row: Mapping[str, Any], fields: Sequence[str]) -> Record:

@@ -38,6 +38,15 @@ COMPANY_FACTS: Mapping[str, str] = {
     "industry": "string",
     "plan": "string",
 }
+RESERVED = (
+    "profile_id",
+    "user_id",
+    "visits",
+    "sessions",
+    "goals_completed",
+    "revenue",
+    "last_seen",
+)
 CONNECTORS = ("hubspot", "memory", "pipedrive", "salesforce", "zoho")
 SLOW = Timing(request_deadline_seconds=100, lease_seconds=180, settle_seconds=660)
 """What suits the slow one among them."""
@@ -84,6 +93,8 @@ def load(folder: Path) -> Load:
             known_facts=KNOWN_FACTS,
             company_facts=COMPANY_FACTS,
             connectors=CONNECTORS,
+            reserved_facts=RESERVED,
+            polled=("salesforce",),
             timing_of=lambda name: SLOW if name == "salesforce" else Timing(),
             extra_facts=seen,
         )

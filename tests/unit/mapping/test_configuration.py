@@ -10,6 +10,7 @@ import pytest
 from crmsync.errors import ConfigError
 from crmsync.mapping import starter
 from crmsync.mapping.configuration import load_configuration
+from crmsync.mapping.connections import WebhookSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures" / "mappings"
@@ -282,6 +283,43 @@ def test_a_timing_that_does_not_fit_a_slow_crm_is_refused(load):
     assert problem.message.startswith("for 'slow', request_deadline_seconds (100) < lease_seconds")
 
 
+WEBHOOKS = """\
+connections:
+  crm:
+    connector: {connector}
+    webhooks: {{url: {url}, secret: {secret}}}
+timing: {{pull_seconds: 60}}
+"""
+HOOK = "https://hooks.example.com/in/hooks/crm"
+GIVEN = {"connector": "zoho", "url": HOOK, "secret": '"${CRM_TOKEN}"'}
+
+
+def test_webhooks_and_how_often_changes_are_read(load):
+    """The secret comes from the environment, and never shows."""
+    text = WEBHOOKS.format(**GIVEN)
+    connection = load(text, contacts=f"{HEAD}fields: {{email: email}}\n").connections["crm"]
+    assert connection.webhooks == WebhookSettings(HOOK, "canary-token-1")
+    assert "canary" not in repr(connection)
+    assert (connection.timing.pull_seconds, connection.timing.reread_seconds) == (60, 86_400)
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "words"),
+    [
+        ({"secret": "canary-token-7"}, "4:61", "a secret stands in the file"),
+        ({"url": "https://hooks.example.com/crm"}, "4:21", "are taken at /hooks/crm, and this"),
+        ({"connector": "salesforce"}, "4:5", "salesforce sends no webhooks: it is asked every"),
+    ],
+)
+def test_webhooks_that_a_person_should_think_about(load, keys, place, words):
+    """With the place, and without the secret."""
+    contacts = f"{HEAD}fields: {{email: email}}\n"
+    (warning,) = load(WEBHOOKS.format(**(GIVEN | keys)), contacts=contacts).warnings
+    assert f"{warning.line}:{warning.column}" == place
+    assert words in warning.message
+    assert "canary" not in str(warning)
+
+
 def test_goals_segments_and_identity_are_read(load):
     """What other rooms need of crmsync.yaml."""
     project = (
@@ -340,14 +378,20 @@ def test_base_urls_that_are_refused(load, url):
     assert "base_url: " in found
 
 
-def test_the_shipped_samples_load(load):
-    """All of them, together, without an error or a warning."""
+@pytest.mark.parametrize("keys", ["", "associate|unless_linked|drift|on_delete|on_merge"])
+def test_the_shipped_samples_load(load, keys):
+    """All of them, together, without an error or a warning; with what they leave out, too."""
     crms = ("hubspot", "pipedrive", "salesforce", "zoho")
     project = "connections:\n" + "".join(f"  {name}: {{connector: {name}}}\n" for name in crms)
-    samples = {path.stem: path.read_text() for path in (ROOT / "mappings").glob("*.yaml")}
+    samples = {
+        path.stem: re.sub(rf"^# (?=({keys}):)", "", path.read_text(), flags=re.MULTILINE)
+        for path in (ROOT / "mappings").glob("*.yaml")
+    }
     configuration = load(project, **samples)
     assert {m.sync for m in configuration.mappings} == set(samples)
     assert configuration.warnings == ()
+    assert all(mapping.pulls for mapping in configuration.mappings)
+    assert any(mapping.associations for mapping in configuration.mappings) == bool(keys)
 
 
 def test_what_init_writes_loads(load):
@@ -357,7 +401,10 @@ def test_what_init_writes_loads(load):
     configuration = load(project, contacts=mapping)
     assert configuration.connections["crm"].auth == {"token": "canary-token-1"}
     assert configuration.mappings[0].object_type == "contacts"
-    uncommented = re.sub(r"^( *)# (?=(only|mode|\w+_field):)", r"\1", mapping, flags=re.MULTILINE)
+    uncommented = re.sub(
+        r"^( *)# (?=(only|mode|pull|\w+_field):)", r"\1", mapping, flags=re.MULTILINE
+    )
     mapping = load(project, contacts=uncommented).mappings[0]
     assert mapping.condition is not None
     assert len(mapping.fields) == 4
+    assert [pull.trait for pull in mapping.pulls] == ["crm_owner"]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from crmsync.mapping import spec
+from crmsync.mapping import project_spec, spec
 from crmsync.mapping.transforms import TRANSFORMS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "mapping.md").read_text()
 KEYS = sorted(
     {
         field.alias or name
-        for keys in vars(spec).values()
+        for keys in (*vars(spec).values(), *vars(project_spec).values())
         if isinstance(keys, type) and issubclass(keys, spec.Keys)
         for name, field in keys.model_fields.items()
     }

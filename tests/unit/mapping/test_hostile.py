@@ -156,6 +156,33 @@ FIELDS = [
     "!!str name",
     "|\n  name\n",
 ]
+PULLS = [
+    "pull: [a, b]",
+    "pull: {a: {from: [b]}}",
+    "pull: {a: {from: '${CRM_TOKEN}'}}",
+    "pull: {'${CRM_TOKEN}': a}",
+    "pull: {__class__: __class__}",
+    "pull: {a: " + "x" * 3000 + "}",
+    "pull: {a: {from: b, map: {c: [d]}}}",
+    "pull: {a: {from: b, map: {" + "x" * 199 + ": '" + "y" * 3000 + "'}}}",
+    "pull: {a: &a b, c: *a}",
+    "pull: {pull: {from: from, map: {map: map}}}",
+    "pull: {" + ", ".join(f"t{i}: f" for i in range(1500)) + "}",
+    "pull:",
+    "deals: []",
+    "deals: {pull: {pull: {pull: pull}}}",
+    "deals: {deals: {pull: {a: b}}}",
+    "deals: {pick: [latest], pull: {a: b}}",
+    "deals: {pull: !!python/name:os.system ''}",
+    "associate: {a: {b: c}}",
+    "associate: {" + "x" * 200 + ": " + "y" * 200 + "}",
+    "associate: {'../../etc/passwd': '../contacts'}",
+    "unless_linked: {a: b}",
+    "unless_linked: [" + "[" * 60,
+    "unless_linked: ['', ../contacts, '${CRM_TOKEN}']",
+    "unless_linked: [" + "x, " * 50 + "]",
+]
+TURNED = "{from: plan, conflict: newest, map: {a: '" + "y" * 3000 + "', b: '" + "y" * 3000 + "'}}"
 FILES = [
     b"\x00",
     b"\xff\xfe\x00\x00",
@@ -214,6 +241,17 @@ def test_a_hostile_condition(load, condition):
 def test_a_hostile_field(load, field):
     """As the value of a field."""
     outcome(load, f"{HEAD}fields:\n  f: {field}\n")
+
+
+@pytest.mark.parametrize("lines", PULLS, ids=range(len(PULLS)))
+def test_a_hostile_wish_to_read_back(load, lines):
+    """Beside a harmless field."""
+    outcome(load, f"{HEAD}fields: {{email: email}}\n{lines}\n")
+
+
+def test_a_field_turned_round_repeats_little_of_a_long_map(load):
+    """What stands in the file may be long; what is said of it is not."""
+    assert outcome(load, f"{HEAD}fields:\n  f: {TURNED}\n") == "refused"
 
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))

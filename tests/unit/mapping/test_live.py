@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmsync.mapping.live import check_against
-from crmsync.model import FieldSchema, FieldType, ObjectSchema
+from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema
 
 FIELDS = [
     FieldSchema("crmsync_id", "crmsync id", FieldType.TEXT, unique=True),
@@ -193,6 +193,85 @@ def test_a_required_field_that_may_be_empty_is_found(load_fields, line, hint):
 def test_a_required_field_that_is_never_empty_is_passed_over(load_fields, line, more):
     """It has a default, or nobody without it is sent."""
     assert found(load_fields(line, more=more), DEMANDING) == []
+
+
+PULLING = """\
+pull:
+  crm_owner: {key}
+deals: {{pull: {{deal_stage: {deal}}}}}
+"""
+DEALS = ObjectSchema("deals", {"dealstage": FieldSchema("dealstage", "Stage", FieldType.TEXT)})
+
+
+def pulled(load_fields, key="createdate", deal="dealstage", deals=DEALS) -> list[str]:
+    """Give the problems of a mapping that reads these fields back."""
+    mapping = load_fields("email: email", more=PULLING.format(key=key, deal=deal))
+    problems = check_against(mapping, CONTACTS, deals)
+    return [f"{p.line}:{p.column} {p.severity} {p.message}" for p in problems]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "createdate",
+        "lifecyclestage",
+        "{from: lifecyclestage, map: {lead: a, customer: b, 65: c}}",
+        "{from: owner, map: {ada@b.example: ada}}",
+    ],
+)
+def test_what_can_be_read_back_is_passed_over(load_fields, key):
+    """A field that cannot be written may be read."""
+    assert pulled(load_fields, key) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "problems"),
+    [
+        ("createdat", ["5:3 error contacts has no field 'createdat' (did you mean 'createdate'?)"]),
+        (
+            "{from: lifecyclestage, map: {lead: a, custmer: b}}",
+            [
+                (
+                    "5:3 error 'custmer' is not a choice of 'lifecyclestage' "
+                    "(did you mean 'customer'?)"
+                ),
+                (
+                    "5:3 warning `map` does not have every choice of 'lifecyclestage': "
+                    "customer, 65 would be reported"
+                ),
+            ],
+        ),
+    ],
+)
+def test_what_cannot_be_read_back_is_found(load_fields, key, problems):
+    """A field that is not there, and choices that do not fit the map."""
+    assert pulled(load_fields, key) == problems
+
+
+def test_a_field_of_deals_must_exist_among_those_of_deals(load_fields):
+    """By the CRM's description of them."""
+    problem = "6:16 error deals has no field 'stage' (did you mean 'dealstage'?)"
+    assert pulled(load_fields, deal="stage") == [problem]
+
+
+def test_a_field_that_goes_both_ways_must_be_writable(load_fields):
+    """As any that is sent."""
+    (problem,) = found(load_fields("createdate: {from: created_at, conflict: newest}"))
+    assert "'createdate' (Create Date) cannot be written" in problem
+
+
+def test_who_is_known_by_email_is_not_held_against_the_choices(load_fields):
+    """Owners and stages are named, whatever ids the CRM lists for them."""
+    owner = FieldSchema(
+        "owner",
+        "Owner",
+        FieldType.PICKLIST,
+        options=(("1", "Ada"),),
+        directory=Directory.OWNERS,
+    )
+    schema = ObjectSchema("contacts", {**CONTACTS.fields, "owner": owner})
+    assert found(load_fields("owner: {value: ada@b.example}"), schema) == []
+    assert found(load_fields("owner: custom_owner"), schema) == []
 
 
 def test_what_on_leave_sets_is_checked_too(load_fields):

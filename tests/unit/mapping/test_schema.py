@@ -36,7 +36,12 @@ STRUCTURAL = [
     "empty-event-list",
     "transform-argument-wrong",
     "transform-argument-surplus",
-    "later-pull",
+    "pull-empty",
+    "pull-shapes",
+    "deals-shapes",
+    "deals-without-pull",
+    "slip-in-choice",
+    "project-webhooks",
     "project-unknown-connector",
     "project-no-connections",
     "project-auth-type",
@@ -94,6 +99,22 @@ def test_live_fields_complete_for_their_own_object_only():
     assert not validator.is_valid({**good, "fields": {"created": "email"}})
     assert not validator.is_valid({**good, "fields": {"other": "email"}})
     assert validator.is_valid({**good, "object": "deals", "fields": {"other": "email"}})
+
+
+def test_what_is_read_back_completes_from_the_live_fields():
+    """Behind a trait goes any field of the object, be it one that cannot be written."""
+    made = FieldSchema("made", "Made", FieldType.DATE, writable=False)
+    live = ObjectSchema(
+        "contacts", {"made": made, "tier": FieldSchema("tier", "Tier", FieldType.TEXT)}
+    )
+    schema = mapping_schema(["crm"], ["email"], {("crm", "contacts"): live})
+    validator = jsonschema.Draft7Validator(schema)
+    good = {"connection": "crm", "object": "contacts", "match": {"tier": "email"}}
+    good |= {"fields": {"tier": "plan"}}
+    for line in ("made", {"from": "made", "conflict": "newest"}):
+        assert validator.is_valid({**good, "pull": {"a": line}})
+    for line in ("other", {"from": "other"}):
+        assert not validator.is_valid({**good, "pull": {"a": line}})
 
 
 def test_every_transform_with_an_argument_is_offered_with_its_bounds():

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from crmsync.model import Action, Batch, LinkId, Operation
 from crmsync.planning.batches import batches, halves
 
-SIZES = {Action.CREATE: 3, Action.UPDATE: 5, Action.UPSERT: 4, Action.ARCHIVE: 2}
+SIZES = dict(zip(Action, (3, 5, 4, 2, 6), strict=True))
 operations = st.lists(
     st.builds(
         Operation,
         link_id=st.integers(1, 10**6).map(LinkId),
         action=st.sampled_from(list(Action)),
-        fields=st.just({"a": 1}),
+        fields=st.sampled_from([{"companies": "1"}, {"deals": "1"}]),
         match_value=st.none() | st.sampled_from(["x", "X", "y", "z"]),
     ),
     max_size=40,
@@ -37,7 +37,10 @@ def test_a_batch_holds_one_action_and_no_more_than_a_call_takes(given_):
     for batch in batches("contacts", given_, SIZES, "key"):
         assert {op.action for op in batch.operations} == {batch.action}
         assert 1 <= len(batch.operations) <= SIZES[batch.action]
-        assert batch.match_field == ("key" if batch.action is Action.UPSERT else None)
+        if batch.action is Action.ASSOCIATE:
+            assert {name for op in batch.operations for name in op.fields} == {batch.match_field}
+        else:
+            assert batch.match_field == ("key" if batch.action is Action.UPSERT else None)
 
 
 @given(operations)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crmsync.connectors.memory import MemoryCrm
+from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.model import FieldSchema, FieldType
 from crmsync.sync.context import Works
 from tests.workbench import KEY, ROOMY, NewProject, new_project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crmsync.connectors.memory import MemoryCrm
+from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.model import CrmId
 from crmsync.store import links as store_links
 from crmsync.sync.push import push
@@ -28,7 +28,7 @@ def mapping(fields: str, match: str = "crmsync_id: profile_id", **keys: str) -> 
     """Return a mapping of contacts."""
     lines = [
         "connection: crm",
-        "source: profiles",
+        f"source: {keys.pop('source', 'profiles')}",
         f"object: {keys.pop('object', 'contacts')}",
         f"match: {{{match}}}",
         *(f"{name}: {value}" for name, value in keys.items()),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from crmsync.connectors.departures import note_write
 from crmsync.errors import BatchRejected
 from crmsync.model import Action, Batch, CrmId, LinkId, Operation, Outcome, Result
-from crmsync.sync.delivery import deliver
+from crmsync.sync.delivery import MISFIT, deliver
 
 POISON = 5
 
@@ -63,3 +64,48 @@ def test_what_is_left_of_a_lease_counts_for_the_rest_too():
     delivered = deliver(Choosy(part=4), batch_of(8), lambda: next(allowed))
     outcomes = [r.outcome for r in delivered.results]
     assert outcomes == [Outcome.SUCCEEDED] * 4 + [Outcome.RETRY] * 4
+
+
+class Buggy:
+    """A connector that fails on some records, before it sends a call or after it has."""
+
+    def __init__(self, *poison, sends_first=False):
+        self.poison = set(poison)
+        self.sends_first = sends_first
+        self.written = []
+
+    def write(self, batch):
+        links = [operation.link_id for operation in batch.operations]
+        if self.sends_first:
+            note_write()
+        if self.poison & set(links):
+            raise KeyError("somebody's value")
+        note_write()
+        self.written += links
+        return [Result(Outcome.SUCCEEDED, CrmId(str(link))) for link in links]
+
+
+def test_a_record_that_a_connector_cannot_write_is_alone_in_its_failure():
+    """A fault before anything was sent is parted from the others, which are sent once."""
+    crm = Buggy(POISON)
+    delivered = deliver(crm, batch_of(12), lambda: True)
+    failed = delivered.results[POISON]
+    assert (failed.outcome, failed.failure.code) == (Outcome.REJECTED, "UNSENDABLE")
+    assert "somebody" not in failed.failure.message
+    assert sorted(crm.written) == [n for n in range(12) if n != POISON]
+    assert delivered.rest is None
+
+
+def test_a_connector_that_fails_on_every_record_is_not_the_records_fault():
+    """Nobody is set aside: the sync rests until the fault is mended."""
+    delivered = deliver(Buggy(*range(12)), batch_of(12), lambda: True)
+    assert {r.outcome for r in delivered.results} == {Outcome.RETRY}
+    assert delivered.rest is not None
+    assert (delivered.rest.cause, delivered.calls) == (MISFIT, 0)
+
+
+def test_what_may_have_been_sent_before_a_fault_is_not_sent_again():
+    """Its outcome is unknown, as with a lost answer."""
+    delivered = deliver(Buggy(POISON, sends_first=True), batch_of(12), lambda: True)
+    assert {r.outcome for r in delivered.results} == {Outcome.UNKNOWN}
+    assert delivered.calls == 1

@@ -48,6 +48,7 @@ def claim(**changes: Any) -> Claim:
         "wake_at": NOW,
         "due_at": NOW,
         "attempts": 0,
+        "error_class": None,
         "abandoned": False,
         "verify_at": None,
         "verify": False,
@@ -61,6 +62,7 @@ def settled(
     action: Action = Action.UPDATE,
     can_adopt: bool = False,
     wait_seconds: float = 99,
+    counts: bool = True,
     **changes: Any,
 ) -> Settlement:
     """Settle a draft that wanted to set b."""
@@ -77,6 +79,7 @@ def settled(
         TIMING,
         retry_after=timedelta(seconds=wait_seconds),
         can_adopt=can_adopt,
+        counts=counts,
         chance=0.5,
     )
 
@@ -168,10 +171,34 @@ def test_an_unknown_create_waits_for_the_settle_time():
     assert (s.due_at, s.verify_at, s.create_intent_at) == (LANDED, SETTLED, NOW)
 
 
-@pytest.mark.parametrize(("before", "state"), [(10, LinkState.ACTIVE), (11, LinkState.DEAD)])
-def test_uncertainty_has_an_end(before, state):
-    """The twelfth unknown outcome in a row sets the link aside."""
-    assert settled(Outcome.UNKNOWN, attempts=before).state is state
+@pytest.mark.parametrize(
+    ("before", "counts", "state", "after"),
+    [
+        (10, True, LinkState.ACTIVE, 11),
+        (11, True, LinkState.DEAD, 12),
+        (11, False, LinkState.ACTIVE, 11),
+        (12, False, LinkState.ACTIVE, 12),
+    ],
+)
+def test_only_losses_that_count_have_an_end(before, counts, state, after):
+    """The twelfth of them sets the link aside and says so; one that does not count never does."""
+    s = settled(Outcome.UNKNOWN, counts=counts, attempts=before, error_class="unknown", failure=WHY)
+    assert (s.state, s.attempts) == (state, after)
+    assert s.failure is not None
+    assert ("12 times" in s.failure.hint) is (state is LinkState.DEAD)
+
+
+@pytest.mark.parametrize(("counts", "after"), [(True, 1), (False, 0)])
+def test_a_record_that_was_busy_begins_its_losses_anew(counts, after):
+    """How often it was locked says nothing of how often its answer was lost."""
+    s = settled(Outcome.UNKNOWN, counts=counts, attempts=5, error_class="retry")
+    assert (s.attempts, s.error_class) == (after, "unknown")
+
+
+def test_what_was_not_sent_keeps_the_losses_before():
+    """A pause between two losses does not clear a record of the first."""
+    s = settled(Outcome.RETRY, failure=LEASE_ENDING, attempts=3, error_class="unknown")
+    assert (s.attempts, s.error_class) == (3, "unknown")
 
 
 def test_a_refusal_sets_the_link_aside_with_its_reason():

@@ -156,19 +156,6 @@ def test_backoff_grows_and_has_a_limit():
         assert waits == [longest / 2, longest]
 
 
-def test_uncertain_attempts_have_an_end(works_with, crm):
-    """After twelve unknown outcomes in a row the link is set aside, visible and replayable."""
-    works = works_with(KEYED)
-    ingest(works, [identify("u1", first_name="Ann")])
-    push(the_sync(works), go_on=lambda: False)
-    for _ in range(outcomes.ATTEMPTS_BEFORE_SETTING_ASIDE):
-        make_due(works)
-        crm.fail_next(OutcomeUnknown())
-        drain(works)
-    assert link_rows(works.store, "state", "error_class") == [("dead", "unknown")]
-    assert count_rows(works.store, links, links.c.wake_at.is_not(None)) == 0
-
-
 def lose_an_answer(works, crm, **traits) -> None:
     """Write a change of u1 that is carried out and whose answer is lost."""
     ingest(works, [identify("u1", **traits)])

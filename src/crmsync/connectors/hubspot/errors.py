@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import orjson
 
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, Effect, lost
+from crmsync.connectors.http import Answer, lost
 from crmsync.connectors.waits import MAX_WAIT_SECONDS, retry_after
 from crmsync.errors import (
     BatchRejected,
@@ -74,6 +74,8 @@ RECORD_MEANINGS: Mapping[str, Meaning] = {
     "SERVICE_UNAVAILABLE": Meaning.AMBIGUOUS,
     "UNKNOWN": Meaning.AMBIGUOUS,
 }
+NOT_FOUND = "OBJECT_NOT_FOUND"
+"""There is no record with this id: never was, archived, or merged into another."""
 # code -> what a person does about it; {field} is the property at fault
 HINTS: Mapping[str, str] = {
     "PROPERTY_DOESNT_EXIST": "This account has no property '{field}': create it in HubSpot, or"
@@ -87,7 +89,7 @@ HINTS: Mapping[str, str] = {
     "READ_ONLY_VALUE": "HubSpot computes '{field}' itself: remove the line from the mapping.",
     "CONFLICT": "Another record already holds this unique value: adopt it by a match key, or merge"
     " the two in HubSpot.",
-    "OBJECT_NOT_FOUND": "The record was deleted or merged in HubSpot.",
+    NOT_FOUND: "The record was deleted or merged in HubSpot.",
     "DUPLICATE_IDS": "Two profiles name the same record: merge them, or correct the match key.",
     "MISSING_SCOPES": "Give the app the scopes it lacks, then reconnect: {scopes}.",
 }
@@ -150,8 +152,8 @@ def context_of(entry: Mapping[str, Any], name: str) -> list[str]:
     return [str(value) for value in values] if isinstance(values, list) else []
 
 
-def record_result(envelope: Mapping[str, Any]) -> Result:
-    """Return the result of one record that a 207 lists as not written."""
+def record_result(envelope: Mapping[str, Any], crm_id: str = "") -> Result:
+    """Return the result of one record, known by this id, that a 207 lists as not written."""
     complaint = complaint_of(envelope)
     category = str(envelope.get("category") or "")
     meaning = RECORD_MEANINGS.get(category, Meaning.RECORD)
@@ -159,19 +161,24 @@ def record_result(envelope: Mapping[str, Any]) -> Result:
         Meaning.RETRY: Outcome.RETRY,
         Meaning.AMBIGUOUS: Outcome.UNKNOWN,
     }.get(meaning, Outcome.REJECTED)
+    # A pair may be refused for the sake of its other record.
+    others = context_of(envelope, "ids")
     return Result(
-        outcome, failure=failure_of(complaint, envelope), existing_id=complaint.existing_id
+        outcome,
+        failure=failure_of(complaint, envelope),
+        existing_id=complaint.existing_id,
+        is_gone=complaint.code == NOT_FOUND and (not others or not crm_id or crm_id in others),
     )
 
 
-def refused_record(answer: Answer) -> Result:
+def refused_record(answer: Answer, crm_id: str = "") -> Result:
     """Return the result of the one record that a refused call was about.
 
     Raises OutcomeUnknown where HubSpot itself has said nothing against it.
     """
     if not is_hubspots_own(answer):
         raise lost(answer.effect, f"{answer.what}: HubSpot answered {answer.status}")
-    return record_result(_envelope(answer))
+    return record_result(_envelope(answer), crm_id)
 
 
 def is_hubspots_own(answer: Answer) -> bool:
@@ -199,8 +206,10 @@ def refuse(answer: Answer, *, object_type: str = "", search: bool = False) -> No
     envelope = _envelope(answer)
     complaint = complaint_of(envelope)
     meaning, wait = STATUSES.get(answer.status, (_by_hundred(answer.status), 0))
-    is_strange = answer.effect is Effect.READ and not is_hubspots_own(answer)
-    if meaning is Meaning.AMBIGUOUS or (meaning is Meaning.RECORD and is_strange):
+    # What comes from something in front of HubSpot says nothing of records or scopes.
+    is_strange = not is_hubspots_own(answer)
+    speaks_of_us = meaning is Meaning.RECORD or answer.status == HTTPStatus.FORBIDDEN
+    if meaning is Meaning.AMBIGUOUS or (speaks_of_us and is_strange):
         raise lost(answer.effect, f"{answer.what}: HubSpot answered {answer.status}")
     if meaning is Meaning.RETRY:
         _raise_retry(answer, envelope, wait, search=search)

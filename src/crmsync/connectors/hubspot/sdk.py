@@ -16,19 +16,23 @@ from urllib.parse import urlsplit
 from crmsync.connectors.http import Answer, Effect, Transport
 from crmsync.connectors.hubspot.errors import refuse
 from crmsync.errors import BatchRejected, ConfigError, Unavailable
-from crmsync.model import FieldSchema, FieldType, ObjectSchema
+from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema
 
+DEALS = "deals"
 STANDARD_TYPES: Mapping[str, tuple[str, ...]] = {
     "contacts": ("contacts", "contact", "0-1"),
     "companies": ("companies", "company", "0-2"),
-    "deals": ("deals", "deal", "0-3"),
+    DEALS: (DEALS, "deal", "0-3"),
 }
 GROUPS: Mapping[str, str] = {
     "contacts": "contactinformation",
     "companies": "companyinformation",
-    "deals": "dealinformation",
+    DEALS: "dealinformation",
 }
 """The property group every account has, where our own fields are shown."""
+STAGE = "dealstage"
+OWNER = "OWNER"
+"""What the properties whose values are ids of owners refer to, those of one's own making too."""
 TEXT_LENGTH = 65_536
 """Characters of a text property: HubSpot knowledge base, "Property field types", read 2026-10."""
 
@@ -127,7 +131,16 @@ def _field(entry: Any, object_type: str) -> FieldSchema:  # noqa: ANN401 (the SD
         unique=bool(entry.has_unique_value) or is_email,
         max_length=TEXT_LENGTH if entry.type == "string" else None,
         options=tuple((option.value, option.label) for option in entry.options or ()),
+        directory=_directory(entry, object_type),
     )
+
+
+def _directory(entry: Any, object_type: str) -> Directory | None:  # noqa: ANN401 (the SDK is untyped)
+    """Return what the property's one value is the id of."""
+    if standard_type(object_type) == DEALS and entry.name == STAGE:
+        return Directory.STAGES
+    is_owner = entry.referenced_object_type == OWNER and entry.field_type != "checkbox"
+    return Directory.OWNERS if is_owner else None
 
 
 def _api(http: Transport, version: str, object_type: str) -> Any:  # noqa: ANN401 (the SDK is untyped)

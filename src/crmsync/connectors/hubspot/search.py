@@ -1,32 +1,35 @@
 """Searches: how a pull walks through what changed, and how records are found by any property.
 
-A walk goes past the cap of 10,000 results per query.
-
-Pages of one query go by offset. Before the offset reaches the cap, a new query starts at the last
-time seen; where more records than the cap share that very millisecond (a bulk import), they are
-walked by id instead, and the walk goes on at the next millisecond. A `Place` is where a walk
-stands; its text is the cursor that `sync` keeps. Pure.
+Every query begins at the last time seen and leaves out by id what was seen of that time. Offsets
+are not used: a record that changes meanwhile moves to the end, all after it move up by one, and
+the first of the next page would be missed; nor could they go past HubSpot's cap of 10,000 results.
+Where more records share one millisecond than a query can leave out (a bulk import), they are
+walked by id, and the walk goes on at the next millisecond. A `Place` is where a walk stands. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from crmsync.connectors.hubspot.api import following
 from crmsync.connectors.hubspot.sdk import standard_type
-from crmsync.connectors.hubspot.wire import milliseconds, moment
+from crmsync.connectors.hubspot.values import milliseconds, moment
 
 PAGE_RECORDS = 200
-CAP = 10_000
-"""Results of one query that can be paged through; developers.hubspot.com, "CRM search"."""
+BODY_CHARACTERS = 2_900
+"""Of a search request: 3,000 are allowed; developers.hubspot.com, "CRM search"."""
+LEFT_OUT = 100
+"""Ids that a query leaves out at most: as many as one batch writes at one time. HubSpot does not
+say how long a list of values may be."""
 OVERLAP_MS = 5 * 60 * 1000
 """How far behind a cursor a walk begins: the search index lags by seconds, at times by more."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a walk stands."""
 
@@ -34,25 +37,38 @@ class Place:
     """Everything that changed earlier has been seen."""
     after_id: int = 0
     """Not 0: of what changed in that very millisecond, ids up to this one have been seen."""
-    offset: int = 0
-    """Within the present query; not part of the cursor."""
+    seen: frozenset[int] = frozenset()
+    """Where ids are not walked: those of that very millisecond that have been seen."""
 
     def __str__(self) -> str:
-        """Give the cursor."""
+        """Give what of it is kept in a cursor."""
         return f"{self.since_ms}:{self.after_id}" if self.after_id else str(self.since_ms)
 
     @classmethod
-    def read(cls, cursor: str) -> Place:
+    def read(cls, text: str) -> Place:
         """Return where to begin again, some minutes earlier unless amid one millisecond."""
-        since, _, after_id = cursor.partition(":")
+        since, _, after_id = text.partition(":")
         if after_id:
             return cls(int(since), int(after_id))
         return cls(max(0, int(since) - OVERLAP_MS))
 
+    def kept(self, begun_ms: int) -> Place:
+        """Return how far a cursor may point that is kept of a walk begun at this time.
+
+        The index may have been behind since just before the walk began, and the overlap has to
+        reach there, however long the walk took.
+        """
+        if self.after_id and self.since_ms < begun_ms - OVERLAP_MS:
+            return Place(self.since_ms, self.after_id)
+        return Place(min(self.since_ms, begun_ms))
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """What grows with every step of a walk that gets on."""
+        return self.since_ms, self.after_id, len(self.seen)
+
 
 BEGINNING = Place(0)
-BODY_CHARACTERS = 2_900
-"""Of a search request: 3,000 are allowed; developers.hubspot.com, "CRM search"."""
 
 
 def modified_field(object_type: str) -> str:
@@ -61,22 +77,68 @@ def modified_field(object_type: str) -> str:
     return "lastmodifieddate" if is_contacts else "hs_lastmodifieddate"
 
 
-def query(object_type: str, place: Place, fields: Sequence[str]) -> dict[str, Any]:
+def query(object_type: str, place: Place, properties: Sequence[str]) -> dict[str, Any]:
     """Return the body of one search."""
     name = modified_field(object_type)
+    since = str(place.since_ms)
     if place.after_id:
-        filters = [_filter(name, "EQ", place.since_ms)]
-        filters.append(_filter("hs_object_id", "GT", place.after_id))
+        filters = [
+            {"propertyName": name, "operator": "EQ", "value": since},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": str(place.after_id)},
+        ]
         order = "hs_object_id"
     else:
-        filters, order = [_filter(name, "GTE", place.since_ms)], name
-    body: dict[str, Any] = {
+        filters, order = [{"propertyName": name, "operator": "GTE", "value": since}], name
+        if place.seen:
+            ids: Any = [str(number) for number in sorted(place.seen)]
+            filters.append({"propertyName": "hs_object_id", "operator": "NOT_IN", "values": ids})
+    return {
         "filterGroups": [{"filters": filters}],
         "sorts": [{"propertyName": order, "direction": "ASCENDING"}],
-        "properties": list(dict.fromkeys([*fields, name])),
+        "properties": list(dict.fromkeys([*properties, name])),
         "limit": PAGE_RECORDS,
     }
-    return body | {"after": str(place.offset)} if place.offset else body
+
+
+def fits(body: Mapping[str, Any]) -> bool:
+    """Say whether HubSpot takes a search that is so long."""
+    return len(orjson.dumps(body)) <= BODY_CHARACTERS
+
+
+def next_place(
+    object_type: str, place: Place, payload: Mapping[str, Any], properties: Sequence[str]
+) -> tuple[Place | None, Place]:
+    """Return where to search next (None: the end is reached) and how far this page reached.
+
+    Raises LookupError, TypeError, ValueError or AttributeError for an answer of another shape.
+    """
+    entries = payload["results"]
+    has_more = following(payload) is not None
+    if not entries:
+        ahead = Place(place.since_ms + 1) if place.after_id else None
+        return ahead, ahead or place
+    if place.after_id:
+        reached = Place(place.since_ms, after_id=int(entries[-1]["id"]))
+        ahead = reached if has_more else Place(place.since_ms + 1)
+    else:
+        reached = _seen_to_the_end(object_type, place, entries)
+        ahead = reached if has_more else None
+        if ahead and not _can_leave_out(object_type, ahead, properties):
+            ahead = Place(reached.since_ms, after_id=1)
+    return ahead, reached
+
+
+def _can_leave_out(object_type: str, place: Place, properties: Sequence[str]) -> bool:
+    return len(place.seen) <= LEFT_OUT and fits(query(object_type, place, properties))
+
+
+def _seen_to_the_end(object_type: str, place: Place, entries: Sequence[Mapping[str, Any]]) -> Place:
+    """Return the last time of a page, and the ids seen of that time."""
+    name = modified_field(object_type)
+    times = [milliseconds(moment(entry["properties"][name])) for entry in entries]
+    last_ms = times[-1]
+    seen = {int(e["id"]) for e, at in zip(entries, times, strict=True) if at == last_ms}
+    return Place(last_ms, seen=frozenset(seen | place.seen if last_ms == place.since_ms else seen))
 
 
 def lookups(name: str, values: Sequence[str], fields: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -106,51 +168,3 @@ def _lookup(name: str, values: Sequence[str], properties: Sequence[str]) -> dict
         "properties": list(properties),
         "limit": PAGE_RECORDS,
     }
-
-
-def next_place(
-    object_type: str, place: Place, payload: Mapping[str, Any]
-) -> tuple[Place | None, Place]:
-    """Return where to search next (None: the end is reached) and how far this page reached.
-
-    Raises LookupError, TypeError or ValueError for an answer of another shape, or one by which the
-    walk would not get on.
-    """
-    following, reached = _following(object_type, place, payload)
-    if following is not None and following <= place:
-        raise ValueError("the walk does not get on")
-    return following, reached
-
-
-def _following(
-    object_type: str, place: Place, payload: Mapping[str, Any]
-) -> tuple[Place | None, Place]:
-    entries = payload["results"]
-    more = (payload.get("paging") or {}).get("next")
-    if place.after_id:
-        return _next_by_id(place, entries)
-    if not entries:
-        return None, replace(place, offset=0)
-    last_ms = milliseconds(moment(entries[-1]["properties"][modified_field(object_type)]))
-    reached = Place(last_ms)
-    if not more:
-        return None, reached
-    offset = int(more["after"])
-    if offset + PAGE_RECORDS <= CAP:
-        return replace(place, offset=offset), reached
-    if last_ms > place.since_ms:
-        return reached, reached
-    return Place(last_ms, after_id=1), reached
-
-
-def _next_by_id(place: Place, entries: Sequence[Mapping[str, Any]]) -> tuple[Place, Place]:
-    """Walk on within one millisecond; an empty page ends it."""
-    if not entries:
-        after = Place(place.since_ms + 1)
-        return after, after
-    here = Place(place.since_ms, after_id=int(entries[-1]["id"]))
-    return here, here
-
-
-def _filter(name: str, operator: str, value: int) -> dict[str, str]:
-    return {"propertyName": name, "operator": operator, "value": str(value)}

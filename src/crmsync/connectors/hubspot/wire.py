@@ -1,27 +1,24 @@
-"""HubSpot's wire format: values to and from strings, bodies of batches, answers to results.
+"""HubSpot's wire format: bodies of batches, answers to results and records.
 
-Every property value travels as a string, `""` clears. Answers come in any order, and name a record
-by trace id, by id, or by a lower-cased unique value, never by position.
+Answers come in any order, and name a record by trace id, by id, or by a lower-cased unique value,
+never by position.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from crmsync.connectors.base import Key
 from crmsync.connectors.hubspot.errors import (
     HINTS,
+    NOT_FOUND,
     complaint_of,
     context_of,
     failure_of,
     record_result,
 )
+from crmsync.connectors.hubspot.values import from_wire, moment, to_wire
 from crmsync.model import (
     Action,
     Batch,
@@ -32,12 +29,10 @@ from crmsync.model import (
     Outcome,
     Record,
     Result,
-    Value,
 )
 
-LONGEST_NUMBER = 400
-"""Digits before the point; "1e999999999" is eleven characters and would fill the memory."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BATCH_RECORDS = 100
+"""Of every batch call: developers.hubspot.com, "CRM API | Object APIs", read 2026-10."""
 EMAIL = "email"
 ADDITIONAL_EMAILS = "hs_additional_emails"
 MERGED_IDS = "hs_merged_object_ids"
@@ -53,86 +48,6 @@ TWICE = Failure(
 )
 
 
-def to_wire(value: Value) -> str:
-    """Return a canonical value as HubSpot takes it.
-
-    Dates and date-times are canonical text already and go as they are. Raises ValueError for NaN
-    and infinities.
-    """
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("not a finite number")
-        return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
-    return ";".join(value)
-
-
-def from_wire(text: Any, kind: FieldType) -> Value:  # noqa: ANN401 (any JSON)
-    """Return a property's text as a canonical value; text that does not fit its type stays text."""
-    if text is None or text == "":
-        return None
-    # HubSpot says that it always is text.
-    said: str = text if isinstance(text, str) else orjson.dumps(text).decode()
-    reader = _READERS.get(kind)
-    if reader is None:
-        return said
-    try:
-        return reader(said)
-    except (LookupError, ValueError, ArithmeticError):
-        return said
-
-
-def moment(text: str) -> datetime:
-    """Read a time: ISO 8601 with or without milliseconds, or epoch milliseconds."""
-    if text.lstrip("-").isdigit():
-        return EPOCH + timedelta(milliseconds=int(text))
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def milliseconds(at: datetime) -> int:
-    """Return epoch milliseconds."""
-    return (at - EPOCH) // timedelta(milliseconds=1)
-
-
-def _number(text: str) -> int | float:
-    number = Decimal(text)
-    if not number.is_finite() or number.adjusted() > LONGEST_NUMBER:
-        raise ValueError("not a number of any use")
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _datetime(text: str) -> str:
-    return moment(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _date(text: str) -> str:
-    return text if text[4:5] == "-" else moment(text).date().isoformat()
-
-
-def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[text.lower()]
-
-
-def _many(text: str) -> list[str]:
-    return sorted(part for part in text.split(";") if part)
-
-
-_READERS: Mapping[FieldType, Callable[[str], Value]] = {
-    FieldType.NUMBER: _number,
-    FieldType.BOOLEAN: _boolean,
-    FieldType.DATE: _date,
-    FieldType.DATETIME: _datetime,
-    FieldType.MULTI_PICKLIST: _many,
-}
-
-
 # --- a write ------------------------------------------------------------------------------
 
 
@@ -140,8 +55,10 @@ def unsendable(batch: Batch) -> dict[int, Result]:
     """Return the results of operations that must not be sent, by place.
 
     An update without fields is refused by HubSpot, and so is a whole batch that names one record
-    twice: the second one waits for the next batch.
+    twice: the second one waits for the next batch. Associations may come in any number.
     """
+    if batch.action is Action.ASSOCIATE:
+        return {}
     settled: dict[int, Result] = {}
     seen: set[str] = set()
     for place, operation in enumerate(batch.operations):
@@ -272,7 +189,20 @@ def record_of(
     properties = entry.get("properties") or {}
     values = {f: from_wire(properties.get(f), kinds.get(f, FieldType.TEXT)) for f in fields}
     updated = entry.get("updatedAt")
-    return Record(crm_id_of(entry), values, moment(updated) if updated else None)
+    at = moment(updated) if updated else None
+    return Record(crm_id_of(entry), values, at, former_ids=former_ids_of(entry))
+
+
+def former_ids_of(entry: Mapping[str, Any]) -> tuple[CrmId, ...]:
+    """Return the ids of the records that were merged into this one, where they were asked for."""
+    listed = str((entry.get("properties") or {}).get(MERGED_IDS) or "").split(";")
+    return tuple(CrmId(old) for old in listed if old and old != str(entry["id"]))
+
+
+def absent_of(entry: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """Return the fields that an answer leaves out, which one without a value is not."""
+    properties = entry.get("properties") or {}
+    return [name for name in fields if name not in properties]
 
 
 def crm_id_of(entry: Mapping[str, Any]) -> CrmId:
@@ -290,10 +220,9 @@ def names_of(entry: Mapping[str, Any], key_field: str | None) -> set[str]:
     """
     properties = entry.get("properties") or {}
     if key_field is None:
-        others, own = properties.get(MERGED_IDS), str(entry["id"])
-    else:
-        others = properties.get(ADDITIONAL_EMAILS) if key_field == EMAIL else None
-        own = str(properties.get(key_field) or "")
+        return {str(entry["id"]), *former_ids_of(entry)}
+    others = properties.get(ADDITIONAL_EMAILS) if key_field == EMAIL else None
+    own = str(properties.get(key_field) or "")
     return {name.lower() for name in [own, *str(others or "").split(";")] if name}
 
 
@@ -310,4 +239,10 @@ def read_body(keys: Sequence[Key], fields: Sequence[str]) -> dict[str, Any]:
 
 def not_found(payload: Mapping[str, Any]) -> bool:
     """Say whether a batch read's answer names records that do not exist."""
-    return any(e.get("category") == "OBJECT_NOT_FOUND" for e in payload.get("errors") or ())
+    return any(e.get("category") == NOT_FOUND for e in payload.get("errors") or ())
+
+
+def unknown_properties(payload: Mapping[str, Any]) -> set[str]:
+    """Return the properties asked for of which a batch read says that there are none."""
+    errors = payload.get("errors") or ()
+    return {name for error in errors for name in context_of(error, "propertyName")}

@@ -15,12 +15,21 @@ import orjson
 from crmsync.connectors.http import Answer, Effect, Transport
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
-from crmsync.connectors.pipedrive.limits import LIST, LIST_ARCHIVED, READ_ONE, SEARCH, Refusals
+from crmsync.connectors.pipedrive.limits import (
+    LIST,
+    LIST_ARCHIVED,
+    LIST_SHORT,
+    READ_ONE,
+    SEARCH,
+    Refusals,
+)
 
 PAGE_RECORDS = 500
 """The largest page of a list; it costs what a small one does."""
 IDS_PER_LIST = 100
 SEARCH_PAGE = 100
+V1 = "/v1"
+"""For what v2 lacks: users, merges, webhooks."""
 V2 = "/api/v2"
 APART = timedelta(days=1)
 """How far two clocks may differ; what says more is a broken header."""
@@ -41,17 +50,24 @@ class Calls:
         """Return the present time by Pipedrive's clock, as far as its answers have told it."""
         return datetime.now(UTC) + self._ahead
 
-    def write(
-        self, method: str, path: str, body: Mapping[str, Any] | None, *, cost: int, route: str
+    def write(  # noqa: PLR0913 (the parts of a call)
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        cost: int,
+        route: str,
+        version: str = V2,
     ) -> Answer:
         """Send a write once; return its answer whatever its status."""
         answer = self._http.request(
             method,
-            f"{V2}{path}",
+            f"{version}{path}",
             effect=Effect.WRITE,
             json=body,
             costs={"token": cost},
-            route=f"{V2}{route}",
+            route=f"{version}{route}",
         )
         self._look_at(answer)
         return answer
@@ -68,6 +84,14 @@ class Calls:
         """Return the JSON object of a read; raise what any other answer means (`errors.refuse`)."""
         answer = self._get(path, params, cost, scope, route)
         return self._object(answer)
+
+    def v1_list(self, path: str, *, cost: int) -> list[Mapping[str, Any]]:
+        """Return a list of v1 that has no pages; Pipedrive writes null for an empty one."""
+        answer = self._get(f"{V1}{path}", None, cost, "call", None)
+        listed = self._object(answer)["data"] or []
+        if not isinstance(listed, list) or not all(_is_entry(one) for one in listed):
+            raise misshapen(answer)
+        return listed
 
     def one(self, path: str, crm_id: str) -> Entry | None:
         """Return one live record, or None where it was deleted, merged or never was."""
@@ -175,9 +199,12 @@ class Calls:
             self._ahead = ahead
 
 
+_LIST_COSTS = {"/deals/archived": LIST_ARCHIVED, "/stages": LIST_SHORT, "/pipelines": LIST_SHORT}
+
+
 def list_cost(path: str) -> int:
     """Return what a page of a list costs."""
-    return LIST_ARCHIVED if path.endswith("/archived") else LIST
+    return _LIST_COSTS.get(path, LIST)
 
 
 def data_of(answer: Answer, member: str) -> Any:  # noqa: ANN401 (any JSON)

@@ -1,34 +1,29 @@
 """Pipedrive: persons, organizations and deals of one company. See `base.Connector`.
 
 There are no batches, no upsert and nothing unique, so each record is one call, and sync looks for
-a record before it makes one. What makes looking cheap and complete is `lookup.py`; what an error
-means is data in `errors.py`; the wire format is `wire.py`.
+a record before it makes one. What makes looking cheap and complete is `lookup.py`; writing is
+`writes.py`, what has changed `feed.py` and `deals.py`, being told of it `webhooks.py`; what an
+error means is data in `errors.py`; the wire format is `wire.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 from crmsync.connectors.auth.authorisation import Access, Authorisation, bearer
-from crmsync.connectors.base import Capabilities, Connection, Key, Limit
-from crmsync.connectors.http import Answer, Observer, Site, Transport, unobserved
-from crmsync.connectors.pipedrive.calls import Calls, Entry, data_of
-from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
-from crmsync.connectors.pipedrive.fields import Catalogue, Fields
-from crmsync.connectors.pipedrive.limits import DELETE, READ_ME, WRITE, limits_of
+from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
+from crmsync.connectors.http import Observer, Site, Transport, unobserved
+from crmsync.connectors.pipedrive import sales, webhooks
+from crmsync.connectors.pipedrive.calls import V1, Calls, Entry
+from crmsync.connectors.pipedrive.deals import Deals
+from crmsync.connectors.pipedrive.feed import Asked, changed_since, misread
+from crmsync.connectors.pipedrive.fields import Catalogue
+from crmsync.connectors.pipedrive.limits import READ_ME, limits_of
 from crmsync.connectors.pipedrive.lookup import LookUp, records_by_key
 from crmsync.connectors.pipedrive.oauth import VENDOR
-from crmsync.connectors.pipedrive.objects import Field, Form, ObjectType, kind_named
-from crmsync.connectors.pipedrive.wire import (
-    Json,
-    Unfit,
-    moment,
-    nested,
-    record_of,
-    wire_values,
-    with_primary,
-)
+from crmsync.connectors.pipedrive.objects import DEALS, OBJECT_TYPES, Field, ObjectType, kind_named
+from crmsync.connectors.pipedrive.wire import Unfit, record_of
+from crmsync.connectors.pipedrive.writes import Writes
 from crmsync.connectors.throttle import Throttle
 from crmsync.errors import Unavailable
 from crmsync.model import (
@@ -36,26 +31,20 @@ from crmsync.model import (
     Action,
     Batch,
     CrmId,
-    Failure,
+    Deal,
+    DealPage,
     FieldSchema,
+    Hint,
     ObjectSchema,
-    Operation,
-    Outcome,
+    Owner,
     Page,
     Record,
     Result,
+    Stage,
 )
 
 SITE = Site(base_url="https://api.pipedrive.com", host_suffixes=(".pipedrive.com",))
-ME = "/v1/users/me"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CHANGES_OVERLAP = timedelta(minutes=5)
-"""How far behind its cursor a pull begins: times have whole seconds, and lists may be late."""
-GONE = Failure(
-    code="ERR_NOT_FOUND",
-    message="The record is deleted.",
-    hint="The record was deleted or merged in Pipedrive.",
-)
+ME = f"{V1}/users/me"
 
 
 class Pipedrive:
@@ -66,6 +55,7 @@ class Pipedrive:
         # Records are found by listing them, 500 a page: the more keys at once, the cheaper.
         records_per_read=1_000,
         creates_fields=True,
+        reference_fields={name: kind.references for name, kind in OBJECT_TYPES.items()},
     )
 
     vendor = VENDOR
@@ -92,10 +82,13 @@ class Pipedrive:
             observe=observe,
         )
         self._timing = connection.timing
+        self._webhooks = connection.webhooks
         self._calls = Calls(http)
         self._catalogue = Catalogue(self._calls)
         self._lookups: dict[str, LookUp] = {}
         self._company_currency: str | None = None
+        self._writes = Writes(self._calls, self._catalogue, self._currency)
+        self._deals = Deals(self._calls, self._catalogue)
 
     # --- metadata -------------------------------------------------------------------------
 
@@ -117,9 +110,21 @@ class Pipedrive:
         self._catalogue.forget(kind)
         return self._catalogue.fields(kind).schema()
 
+    def describe_deals(self) -> ObjectSchema:
+        """Return the live fields of deals."""
+        return self.describe(DEALS.name)
+
     def create_field(self, object_type: str, field: FieldSchema) -> None:
         """Make a custom field whose label is the field's name, unless there is one."""
         self._catalogue.make(kind_named(object_type), field)
+
+    def owners(self) -> list[Owner]:
+        """Return every user of the company."""
+        return sales.owners(self._calls)
+
+    def stages(self) -> list[Stage]:
+        """Return the stages of all pipelines."""
+        return sales.stages(self._calls)
 
     def _me(self) -> Mapping[str, object]:
         me = self._calls.get(ME, cost=READ_ME)["data"]
@@ -145,63 +150,14 @@ class Pipedrive:
         """
         kind = kind_named(batch.object_type)
         try:
-            return [self._write(kind, batch.action, operation) for operation in batch.operations]
+            return [self._writes.write(kind, batch.action, one) for one in batch.operations]
         finally:
             if batch.action is Action.CREATE:
                 self._lookup(kind).outdate()
 
-    def _write(self, kind: ObjectType, action: Action, operation: Operation) -> Result:
-        if action is Action.ARCHIVE:
-            return self._archive(kind, operation)
-        if action is Action.UPDATE and not operation.fields:
-            return Result(Outcome.SKIPPED, operation.crm_id)
-        fields = self._catalogue.fields(kind, operation.fields)
-        values = wire_values(fields, operation.fields, self._currency)
-        if isinstance(values, Failure):
-            return Result(Outcome.REJECTED, failure=values)
-        if any(field.form is Form.CONTACTS for field, _ in values):
-            held: Entry | None = {}
-            if operation.crm_id is not None:
-                held = self._calls.one(kind.path, operation.crm_id)
-            if held is None:
-                return Result(Outcome.REJECTED, failure=GONE)
-            values = [(field, _among_others(held, field, value)) for field, value in values]
-        method, path, route = "POST", kind.path, kind.path
-        if operation.crm_id is not None:
-            method, path, route = "PATCH", f"{kind.path}/{operation.crm_id}", f"{kind.path}/*"
-        answer = self._calls.write(method, path, nested(values), cost=WRITE, route=route)
-        if not answer.ok:
-            return self._refused(kind, answer, operation, fields)
-        written = CrmId(str(data_of(answer, "id")))
-        is_id = written.isascii() and written.isdecimal()
-        if not is_id or operation.crm_id not in {None, written}:
-            raise misshapen(answer)
-        return Result(Outcome.SUCCEEDED, written, created=action is Action.CREATE)
-
-    def _archive(self, kind: ObjectType, operation: Operation) -> Result:
-        """Delete a record; one that is deleted already is as wanted."""
-        path = f"{kind.path}/{operation.crm_id}"
-        answer = self._calls.write("DELETE", path, None, cost=DELETE, route=f"{kind.path}/*")
-        if answer.ok:
-            data_of(answer, "id")
-        elif refusal_of(answer, {}).meaning is not Meaning.GONE:
-            return self._refused(kind, answer, operation, self._catalogue.fields(kind))
-        return Result(Outcome.SUCCEEDED, operation.crm_id)
-
-    def _refused(
-        self, kind: ObjectType, answer: Answer, operation: Operation, fields: Fields
-    ) -> Result:
-        """Return the result of a record that was refused; raise what concerns more than it."""
-        names = {field.key: name for name in operation.fields if (field := fields.find(name))}
-        refusal = refusal_of(answer, names)
-        if refusal.meaning is Meaning.GONE:
-            return Result(Outcome.REJECTED, failure=GONE)
-        if refusal.meaning not in {Meaning.RECORD, Meaning.PERMISSION}:
-            refuse(refusal, self._calls.refusals)
-        if refusal.field is not None:
-            # Perhaps the company has changed its fields or their options.
-            self._catalogue.doubt(kind)
-        return Result(Outcome.REJECTED, failure=refusal.failure())
+    def merge(self, object_type: str, winner: CrmId, loser: CrmId) -> CrmId:
+        """Merge two records (40 tokens); the winner's values go before."""
+        return self._writes.merge(kind_named(object_type), winner, loser)
 
     # --- reads ----------------------------------------------------------------------------
 
@@ -211,14 +167,15 @@ class Pipedrive:
         """Read records fresh, by id or by a field; see `lookup.py` for what that costs.
 
         By a field: without regard to case, by any of a person's e-mail addresses or numbers; the
-        lowest id where several records have the value.
+        lowest id where several records have the value. A field that the company does not have is
+        absent from the records.
         """
         if not keys:
             return []
         kind = kind_named(object_type)
         name = keys[0].field
         known = self._catalogue.fields(kind, [*fields, *([name] if name else [])])
-        wanted = {field: known.find(field) for field in fields}
+        wanted = {one: field for one in fields if (field := known.find(one))}
         values = [key.value for key in keys]
         entries: list[Entry | None]
         if name is None:
@@ -236,51 +193,42 @@ class Pipedrive:
     def changes(
         self, object_type: str, cursor: str | None, fields: Sequence[str]
     ) -> Iterator[Page]:
-        """Yield what changed since the cursor, which is a time; each record at least once.
-
-        Looks five minutes behind the cursor. Only the last page of several lists moves it on.
-        """
+        """Yield what has changed since the cursor; raises ConfigError for a field that is not."""
         kind = kind_named(object_type)
-        known = self._catalogue.fields(kind, fields)
-        wanted = {name: known.find(name) for name in fields}
-        start = moment(cursor) if cursor else EPOCH
-        reached = start
-        waiting: list[Record] = []
-        for entries in self._changed(kind, start):
-            records = [_record(entry, wanted) for entry in entries]
-            if waiting:
-                yield Page(waiting, _cursor(start if len(kind.paths) > 1 else reached))
-            reached = max([reached, *(r.modified_at for r in records if r.modified_at)])
-            waiting = records
-        if waiting:
-            yield Page(waiting, _cursor(reached))
+        asked = Asked(self._catalogue, kind, fields)
+        for entries, reached in changed_since(self._calls, kind, cursor):
+            asked.check(entries)
+            yield Page([_record(entry, asked.fields) for entry in entries], reached)
 
-    def _changed(self, kind: ObjectType, since: datetime) -> Iterator[list[Entry]]:
-        params = {"sort_by": "update_time", "sort_direction": "asc"}
-        if since > EPOCH:
-            params["updated_since"] = _cursor(since - CHANGES_OVERLAP)
-        for path in kind.paths:
-            yield from (entries for entries in self._calls.pages(path, params) if entries)
+    def deals(self, cursor: str | None, fields: Sequence[str]) -> Iterator[DealPage]:
+        """Yield the deals that changed; see `deals.py`."""
+        return self._deals.changed(cursor, fields)
+
+    def deals_by_id(self, ids: Sequence[CrmId], fields: Sequence[str]) -> list[Deal]:
+        """Read deals fresh: 100 a call."""
+        return self._deals.by_id(ids, fields)
+
+    # --- webhooks -------------------------------------------------------------------------
+
+    def hints(self, delivery: Delivery) -> list[Hint]:
+        """Return which records a delivery is about, if it proves itself."""
+        return webhooks.hints(self._webhooks, delivery)
+
+    def watch(self, object_types: Sequence[str]) -> Watch:
+        """Keep one webhook for each object type; look again within a day."""
+        return webhooks.watch(self._calls, self._webhooks, object_types, self._calls.now())
+
+    def unwatch(self) -> None:
+        """Remove our webhooks."""
+        webhooks.unwatch(self._calls, self._webhooks)
 
 
 def _api_token(access: Access) -> Mapping[str, str]:
     return {"x-api-token": access.token}
 
 
-def _among_others(held: Entry, field: Field, value: Json) -> Json:
-    """Return what to write of a value: for a primary address, it and the others held."""
-    if field.form is not Form.CONTACTS:
-        return value
-    return with_primary(held.get(field.key) or [], value)
-
-
-def _record(entry: Entry, wanted: Mapping[str, Field | None]) -> Record:
+def _record(entry: Entry, wanted: Mapping[str, Field]) -> Record:
     try:
         return record_of(entry, wanted)
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise Unavailable("Pipedrive showed a record in another shape than documented") from None
-
-
-def _cursor(at: datetime) -> str:
-    """Return a time in whole seconds: Pipedrive refuses fractions."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise misread() from None

@@ -32,7 +32,7 @@ from crmsync.model import Failure
 
 BLOCKED_SECONDS = 300.0
 """How long to stay away after Cloudflare has blocked us: minutes, it does not say how many."""
-SCOPES = "contacts:full, deals:full, contact-fields:full, deal-fields:full"
+SCOPES = "contacts:full, deals:full, contact-fields:full, deal-fields:full, users:read"
 
 log = structlog.get_logger()
 

@@ -25,7 +25,7 @@ from crmsync.connectors.pipedrive.objects import (
     ObjectType,
 )
 from crmsync.errors import ConfigError, Unavailable
-from crmsync.model import FieldSchema, FieldType, ObjectSchema
+from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema
 
 REMEMBERED_SECONDS = 3_600.0
 """How long a company's fields are believed: a list of them costs as much as two writes."""
@@ -214,6 +214,7 @@ def _custom(told: Mapping[str, Any]) -> Field:
         max_length=longest,
         options=_options(told),
         custom=True,
+        directory=Directory.OWNERS if told["field_type"] == "user" else None,
     )
 
 
@@ -230,6 +231,7 @@ def _schema(name: str, field: Field) -> FieldSchema:
         required=field.required,
         max_length=field.max_length,
         options=_choices(field),
+        directory=field.directory,
     )
 
 

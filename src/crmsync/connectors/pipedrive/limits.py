@@ -14,6 +14,8 @@ from crmsync.connectors.waits import MAX_WAIT_SECONDS, retry_after
 from crmsync.connectors.windows import DAY_SECONDS, with_overrides
 
 READ_ONE, READ_ME, DELETE, WRITE, LIST, LIST_ARCHIVED, SEARCH = 1, 2, 3, 5, 10, 20, 20
+LIST_SHORT, LIST_USERS, MERGE = 5, 20, 40
+LIST_WEBHOOKS, ADD_WEBHOOK, DELETE_WEBHOOK = 10, 10, 6
 """Tokens of the day that a call costs, whatever the size of its page."""
 BURST_SECONDS = 2.0
 TOKEN_BURST, OAUTH_BURST, SEARCH_BURST = 20, 80, 10

@@ -24,7 +24,7 @@ from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.calls import PAGE_RECORDS, Calls, Entry, list_cost
 from crmsync.connectors.pipedrive.limits import SEARCH
 from crmsync.connectors.pipedrive.objects import Field, Form, ObjectType
-from crmsync.connectors.pipedrive.wire import value_in
+from crmsync.connectors.pipedrive.wire import value_in, whole_seconds
 from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import Timing
 
@@ -143,8 +143,7 @@ class LookUp:
 
     def _changed_since(self, since: datetime) -> Iterator[Entry]:
         params = {
-            # Whole seconds: Pipedrive refuses fractions.
-            "updated_since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "updated_since": whole_seconds(since),
             "sort_by": "update_time",
             "sort_direction": "asc",
         }

@@ -6,11 +6,11 @@ Source: developers.pipedrive.com, API v2, request bodies and answers, read 2026-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from crmsync.errors import ConfigError
-from crmsync.model import FieldType
+from crmsync.model import Directory, FieldType
 
 MAX_VARCHAR = 255
 MAX_TEXT = 65_000
@@ -59,6 +59,8 @@ class Field:
     custom: bool = False
     json_key: str = ""
     """Its key in bodies and answers, where that is another."""
+    directory: Directory | None = None
+    """What its values are ids of, where that has a list of its own."""
 
     @property
     def key(self) -> str:
@@ -80,6 +82,10 @@ class ObjectType:
     search_areas: Mapping[str, str]
     """What search calls the standard fields that records can be found by."""
     standard: tuple[Field, ...]
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Other object type: the field that names its record."""
+    lists_deleted: bool = False
+    """Whether its lists show what was deleted within 30 days, when asked."""
 
 
 _TEXT, _REFERENCE, _NUMBER = FieldType.TEXT, FieldType.REFERENCE, FieldType.NUMBER
@@ -94,8 +100,8 @@ def _contacts(name: str, label: str, kind: FieldType) -> Field:
     return Field(name, label, kind, Form.CONTACTS, max_length=MAX_VARCHAR, json_key=f"{name}s")
 
 
-def _link(name: str, label: str) -> Field:
-    return Field(name, label, _REFERENCE, Form.ID)
+def _link(name: str, label: str, directory: Directory | None = None) -> Field:
+    return Field(name, label, _REFERENCE, Form.ID, directory=directory)
 
 
 def _moment(name: str, label: str) -> Field:
@@ -103,7 +109,7 @@ def _moment(name: str, label: str) -> Field:
 
 
 _OWNED = (
-    _link("owner_id", "Owner"),
+    _link("owner_id", "Owner", Directory.OWNERS),
     Field("label_ids", "Labels", FieldType.MULTI_PICKLIST, Form.LABELS),
     Field("visible_to", "Visible to", _NUMBER, Form.NUMBER),
     _moment("add_time", "Created"),
@@ -140,6 +146,7 @@ _PERSONS = ObjectType(
         Field("birthday", "Birthday", FieldType.DATE, Form.DATE),
         Field("postal_address", "Postal address", _TEXT, Form.WRAPPED),
     ),
+    references={"organizations": "org_id"},
 )
 _ORGANIZATIONS = ObjectType(
     "organizations",
@@ -159,7 +166,7 @@ _ORGANIZATIONS = ObjectType(
         *_OWNED,
     ),
 )
-_DEALS = ObjectType(
+DEALS = ObjectType(
     "deals",
     "/deals",
     ("/deals", "/deals/archived"),
@@ -183,7 +190,7 @@ _DEALS = ObjectType(
         _link("person_id", "Contact person"),
         _link("org_id", "Organization"),
         _link("pipeline_id", "Pipeline"),
-        _link("stage_id", "Stage"),
+        _link("stage_id", "Stage", Directory.STAGES),
         Field("is_archived", "Archived", FieldType.BOOLEAN, Form.BOOLEAN),
         _moment("stage_change_time", "Stage changed"),
         _moment("won_time", "Won"),
@@ -191,9 +198,11 @@ _DEALS = ObjectType(
         _moment("close_time", "Closed"),
         *_OWNED,
     ),
+    references={"persons": "person_id", "organizations": "org_id"},
+    lists_deleted=True,
 )
 OBJECT_TYPES: Mapping[str, ObjectType] = {
-    one.name: one for one in (_PERSONS, _ORGANIZATIONS, _DEALS)
+    one.name: one for one in (_PERSONS, _ORGANIZATIONS, DEALS)
 }
 
 

@@ -180,17 +180,42 @@ def value_in(entry: Entry, field: Field) -> Json:
     return entry.get(field.key)
 
 
-def record_of(entry: Entry, wanted: Mapping[str, Field | None]) -> Record:
-    """Return a record with the fields asked for, by the names they were asked for.
+def holds(entry: Entry, field: Field) -> bool:
+    """Say whether an entry has a field: Pipedrive shows each that exists, null where it is empty.
+
+    Nothing may be concluded from one that is absent: the field was deleted, or contact sync is off.
+    """
+    return field.name in (entry.get("custom_fields") or {}) if field.custom else field.key in entry
+
+
+def fields_of(entry: Entry, wanted: Mapping[str, Field]) -> dict[str, Value]:
+    """Return the fields asked for, by the names they were asked for; without those it lacks."""
+    return {
+        name: from_wire(field, value_in(entry, field))
+        for name, field in wanted.items()
+        if holds(entry, field)
+    }
+
+
+def record_of(entry: Entry, wanted: Mapping[str, Field]) -> Record:
+    """Return a record with the fields asked for, or as deleted.
 
     Raises LookupError, TypeError, ValueError or AttributeError for an entry of another shape.
     """
-    values = {
-        name: from_wire(field, value_in(entry, field)) if field else None
-        for name, field in wanted.items()
-    }
-    updated = entry.get("update_time")
-    return Record(CrmId(str(entry["id"])), values, moment(updated) if updated else None)
+    crm_id, changed = CrmId(str(entry["id"])), time_in(entry, "update_time")
+    if entry.get("is_deleted"):
+        return Record(crm_id, {}, changed, is_deleted=True)
+    return Record(crm_id, fields_of(entry, wanted), changed)
+
+
+def time_in(entry: Entry, key: str) -> datetime | None:
+    """Return a time that an entry has."""
+    return moment(entry[key]) if entry.get(key) else None
+
+
+def whole_seconds(at: datetime) -> str:
+    """Write a time as Pipedrive takes it: it refuses fractions."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _primary_text(field: Field, value: Json) -> Value:

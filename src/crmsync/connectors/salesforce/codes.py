@@ -128,6 +128,10 @@ WRAPPED: Mapping[str, Meaning] = MappingProxyType(
         "Apex CPU time limit exceeded": Meaning.SMALLER,
     }
 )
+GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
+"""What the update of a record that is not there is refused with: in the recycle bin, or beyond.
+What it refers to may be meant as well: only a read tells."""
+CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
 UNSUITABLE = "not valid for use with"
 """Of an INVALID_SESSION_ID that no other token of this user cures."""
 # text of a REQUEST_LIMIT_EXCEEDED -> seconds; Salesforce itself never says how long

@@ -52,6 +52,7 @@ _FIELDS = (
     re.compile(r"not found for field (\w+) in entity"),
     re.compile(r"external ID field does not exist or is not accessible: (\w+)"),
 )
+_OBJECT = re.compile(r"(?:sObject type|relationship) '(\w+)'")
 _CODE = re.compile(r"\w{1,80}", re.ASCII)
 
 
@@ -67,6 +68,8 @@ class Complaint:
     meaning: Meaning | None = None
     """None for a code that is not known."""
     excerpt: str = ""
+    is_gone: bool = False
+    """Whether it says that the record itself is not there any more."""
 
     @property
     def hint(self) -> str:
@@ -86,7 +89,8 @@ class Complaint:
             outcome = Outcome.REJECTED
         else:
             outcome = Outcome.RETRY
-        return Result(outcome, failure=self.failure, existing_id=self.existing_id)
+        is_gone = self.is_gone and outcome is Outcome.REJECTED
+        return Result(outcome, failure=self.failure, existing_id=self.existing_id, is_gone=is_gone)
 
 
 def complaint_of(entries: Iterable[Any], status: int = 0) -> Complaint:
@@ -194,9 +198,16 @@ def refuse(answer: Answer, *, object_type: str = "") -> NoReturn:
         case Meaning.RECORD | Meaning.SMALLER:
             raise rejected(complaint)
         case Meaning.OBJECT:
-            raise ConfigError(f"Salesforce has no object '{object_type}' that can be used so")
+            name = object_type or _named(complaint.message)
+            raise ConfigError(f"Salesforce has no object '{name}' that the user may see and use so")
         case _:
             raise halted(complaint, answer.remedy)
+
+
+def _named(message: str) -> str:
+    """Return the object that a refused query was about; the rest of the words may hold a value."""
+    found = _OBJECT.search(message)
+    return found[1] if found else "of this query"
 
 
 def rejected(complaint: Complaint, settled: Mapping[int, Result] | None = None) -> BatchRejected:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,24 +64,28 @@ class Library:
         return described
 
     def query(self, soql: str, *, deleted: bool = False) -> Iterator[Row]:
-        """Yield a query's rows, each page fetched when its first one is asked for.
+        """Yield a query's rows; see `pages`."""
+        for rows in self.pages(soql, deleted=deleted):
+            yield from rows
 
-        `deleted`: those in the recycle bin too. Raises what `refuse` says, and LookupError or
-        TypeError for an answer of another shape.
+    def pages(self, soql: str, *, deleted: bool = False) -> Iterator[Sequence[Row]]:
+        """Yield a query's pages, each fetched when it is asked for.
+
+        `deleted`: with the records in the recycle bin. Raises what `refuse` says, and LookupError
+        or TypeError for an answer of another shape.
         """
-        page = self._client().query(soql, include_deleted=deleted)
-        yield from page["records"]
-        yield from self.rest_of(page)
+        yield from self.pages_from(self._client().query(soql, include_deleted=deleted))
 
-    def rest_of(self, page: Mapping[str, Any]) -> Iterator[Row]:
-        """Yield the rows of the further pages of a query whose first one is at hand."""
+    def pages_from(self, page: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
+        """Yield the rows of a page that is at hand, then those of each page that follows it."""
         client = None
         pages = Pages("GET /query")
+        yield page["records"]
         while not page["done"]:
             client = client or self._client()
             pages.turn(page["nextRecordsUrl"], len(page["records"]))
             page = client.query_more(page["nextRecordsUrl"], identifier_is_url=True)
-            yield from page["records"]
+            yield page["records"]
 
     def _client(self) -> Any:  # noqa: ANN401 (the library's class)
         # Neither the address nor the token is used: the transport has its own.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.model import FieldSchema, FieldType, ObjectSchema
+from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema
 
 KINDS: Mapping[str, FieldType] = {
     "email": FieldType.EMAIL,
@@ -27,6 +27,19 @@ KINDS: Mapping[str, FieldType] = {
 """Salesforce's type of a field to ours; any other is text."""
 COMPOUND = frozenset({"address", "location", "complexvalue"})
 """Types of fields that only show others together: those others are written and read."""
+
+OPPORTUNITY = "Opportunity"
+"""What Salesforce calls a deal."""
+STAGE = "StageName"
+"""Of an opportunity: its stage, by API name."""
+DELETED = "IsDeleted"
+MASTER = "MasterRecordId"
+"""Of a record that was merged into another: that other's id."""
+CONVERTED, BECAME = "IsConverted", "ConvertedContactId"
+"""Of a lead: whether it was converted, and into which contact."""
+CONVERSION = (CONVERTED, BECAME)
+FATES = (DELETED, MASTER, *CONVERSION)
+"""Fields that say what became of a record; each object has some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,12 @@ def described(object_type: str, answer: Mapping[str, Any]) -> Described:
     if not shown:
         raise ValueError("an object without fields")
     return Described(
-        ObjectSchema(object_type, {field["name"]: _schema(field) for field in shown}),
+        ObjectSchema(object_type, {field["name"]: _schema(object_type, field) for field in shown}),
         {field["name"]: _column(field) for field in shown},
     )
 
 
-def _schema(field: Mapping[str, Any]) -> FieldSchema:
+def _schema(object_type: str, field: Mapping[str, Any]) -> FieldSchema:
     kind = KINDS.get(field["type"], FieldType.TEXT)
     return FieldSchema(
         name=field["name"],
@@ -88,7 +101,15 @@ def _schema(field: Mapping[str, Any]) -> FieldSchema:
         max_length=int(field["length"] or 0) or None,
         whole_seconds=kind is FieldType.DATETIME,
         options=tuple((choice["value"], choice["label"] or "") for choice in _choices(field)),
+        directory=_directory(object_type, field),
     )
+
+
+def _directory(object_type: str, field: Mapping[str, Any]) -> Directory | None:
+    if object_type == OPPORTUNITY and field["name"] == STAGE:
+        return Directory.STAGES
+    # An owner may be a queue besides, so that a reference can lead to several objects.
+    return Directory.OWNERS if "User" in field["referenceTo"] else None
 
 
 def _column(field: Mapping[str, Any]) -> Column:

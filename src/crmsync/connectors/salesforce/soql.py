@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 from crmsync.connectors.salesforce.objects import Column
 from crmsync.connectors.salesforce.values import moment
-from crmsync.model import FieldType
+from crmsync.model import CrmId, FieldType
 
 QUERY_BYTES = 11_000
 """Of a query as it stands in the address. Request line and headers may have 16,384 bytes together
@@ -77,23 +77,49 @@ def fits(object_type: str, name: str, fields: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a pull stands: everything that changed before has been seen."""
+    """Where a walk through what changed stands: everything before has been seen.
 
-    since: str
-    """As a SOQL literal, to the second."""
+    As a cursor it is text: the time, and where it is exact, the id as well.
+    """
+
+    at: datetime | None = None
+    """None at the beginning."""
+    after: CrmId | None = None
+    """The last record seen of that time, where nothing can appear before it any more."""
 
     @classmethod
-    def after(cls, cursor: str | None) -> Place:
-        """Return where to begin again, some minutes before the cursor."""
-        return cls(soql_time(moment(cursor) - OVERLAP) if cursor else BEGINNING)
+    def of(cls, cursor: str | None) -> Place:
+        """Return the place that a cursor stands for."""
+        if not cursor:
+            return cls()
+        at, _, after = cursor.partition("/")
+        return cls(moment(at), CrmId(after) if after else None)
 
-    def query(self, object_type: str, fields: Sequence[str]) -> str:
-        """Return the query for what changed since, deleted records apart."""
-        columns = ", ".join(dict.fromkeys(["Id", *fields, MODIFIED]))
-        what = f"SELECT {columns} FROM {object_type}"  # noqa: S608 (see above)
-        return f"{what} WHERE {MODIFIED} >= {self.since} ORDER BY {MODIFIED}, Id"
+    def __str__(self) -> str:
+        """Return the cursor of this place."""
+        if self.at is None:
+            return ""
+        return f"{soql_time(self.at)}/{self.after}" if self.after else soql_time(self.at)
+
+    @property
+    def since(self) -> str:
+        """From when on records are still to be seen, as a literal; some of them again."""
+        if self.at is None:
+            return BEGINNING
+        return soql_time(self.at if self.after else self.at - OVERLAP)
+
+    def query(self, object_type: str, columns: Sequence[str], only: str = "") -> str:
+        """Return the query that goes on from here, `only`: a further condition."""
+        names = ", ".join(dict.fromkeys(["Id", *columns, MODIFIED]))
+        conditions = [f"{MODIFIED} >= {self.since}"]
+        if self.after:
+            conditions.append(f"({MODIFIED} > {self.since} OR Id > '{self.after}')")
+        if only:
+            conditions.append(only)
+        what = f"SELECT {names} FROM {object_type}"  # noqa: S608 (see above)
+        return f"{what} WHERE {' AND '.join(conditions)} ORDER BY {MODIFIED}, Id"
 
 
 def soql_time(at: datetime) -> str:
-    """Return a time as SOQL takes it, to the second."""
+    """Return a time as SOQL takes it, to the second, which is how exact Salesforce's stamps are."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,7 +14,7 @@ from typing import Any
 
 from crmsync.connectors.http import Answer
 from crmsync.connectors.salesforce import composite
-from crmsync.connectors.salesforce.codes import Meaning
+from crmsync.connectors.salesforce.codes import CONVERTED, GONE, Meaning
 from crmsync.connectors.salesforce.composite import Call
 from crmsync.connectors.salesforce.errors import (
     Complaint,
@@ -205,7 +205,9 @@ def fates_of(part: Part, answer: Answer | None) -> list[Fate]:
         return [Result(Outcome.UNKNOWN, failure=MISSING)] * count
     if not answer.ok:
         complaint = complaint_of(errors_of(answer), answer.status)
-        if complaint.meaning is Meaning.RECORD and count > 1:
+        if count == 1:
+            return [_about(part.operations[0], complaint)]
+        if complaint.meaning is Meaning.RECORD:
             complaint = replace(complaint, meaning=Meaning.SMALLER)
         return [complaint] * count
     rows = answer.json()
@@ -230,10 +232,18 @@ def _fate(operation: Operation, row: Mapping[str, Any], part: Part) -> Fate:
             return Result(Outcome.UNKNOWN, failure=MISSING)
         created = row.get("created", part.call.method is HTTPMethod.POST)
         return Result(Outcome.SUCCEEDED, crm_id, bool(created))
-    return complaint_of(
+    complaint = complaint_of(
         {**error, **({"duplicateResult": found} if (found := row.get("duplicateResult")) else {})}
         for error in row["errors"]
     )
+    return _about(operation, complaint)
+
+
+def _about(operation: Operation, complaint: Complaint) -> Complaint:
+    """Return a complaint with whether it says that the operation's own record is gone."""
+    blames_a_reference = complaint.field in operation.fields
+    missing = complaint.code in GONE and operation.crm_id is not None and not blames_a_reference
+    return replace(complaint, is_gone=missing or complaint.code == CONVERTED)
 
 
 def settle(fates: Sequence[Fate]) -> list[Result]:

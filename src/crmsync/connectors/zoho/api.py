@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +20,7 @@ from crmsync.connectors.http import Answer, Effect, Site, Transport, lost
 from crmsync.connectors.waits import MAX_WAIT_SECONDS
 from crmsync.connectors.zoho.errors import BUSY_SECONDS, envelope_of, refuse, refuses_token
 from crmsync.connectors.zoho.oauth import VENDOR
+from crmsync.connectors.zoho.values import written
 
 SITE = Site(
     base_url=None,  # every data centre has its own, which comes with the token
@@ -48,6 +51,11 @@ class Api:
         """Open nothing yet."""
         self._http = http
         self._credits_left = math.inf
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the time by Zoho's clock, as its last answer told it; by ours where none did."""
+        return datetime.now(UTC) + self._ahead
 
     def read(  # noqa: PLR0913 (the parts of a request)
         self,
@@ -56,10 +64,13 @@ class Api:
         needs: str,
         params: Mapping[str, str] | None = None,
         query: str | None = None,
+        since: datetime | None = None,
         credits_: int = 1,
         route: str | None = None,
     ) -> Mapping[str, Any] | None:
         """Return what Zoho answers to a GET, or to a query; None where there is nothing.
+
+        `since`: of a list, only what is newer.
 
         `needs`: the scopes of the call. Raises as `errors.refuse` does.
         """
@@ -70,12 +81,13 @@ class Api:
             effect=Effect.READ,
             params=params,
             json=body,
+            headers=None if since is None else {"If-Modified-Since": written(since)},
             scope="call" if query is None else HEAVY,
             costs={"credit": credits_},
             route=route,
         )
         self._note(answer)
-        if answer.status == HTTPStatus.NO_CONTENT:
+        if answer.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             return None
         if not answer.ok:
             self._refuse(answer, needs, credits_)
@@ -94,6 +106,7 @@ class Api:
         records: int,
         json: Any = None,  # noqa: ANN401 (any JSON)
         params: Mapping[str, str] | None = None,
+        route: str | None = None,
     ) -> tuple[Answer, Sequence[Mapping[str, Any]]]:
         """Send a write; return the entries under `member`, whatever the status says of them.
 
@@ -109,6 +122,7 @@ class Api:
             params=params,
             scope=HEAVY if records > RECORDS_A_CREDIT else "call",
             costs={"credit": credits_},
+            route=route,
         )
         self._note(answer)
         said = answer.json() if answer.ok else envelope_of(answer)
@@ -120,12 +134,17 @@ class Api:
         raise misshapen(answer)
 
     def _note(self, answer: Answer) -> None:
-        """Remember how many credits are left, where the answer tells."""
+        """Remember how many credits are left and what time it is, where the answer tells."""
         left = answer.headers.get(CREDITS_LEFT, "")
         if left.isdecimal():
             self._credits_left = int(left)
         elif answer.ok:
             self._credits_left = math.inf
+        try:
+            told = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except ValueError:
+            return
+        self._ahead = told.astimezone(UTC) - datetime.now(UTC)
 
     def _refuse(self, answer: Answer, needs: str, credits_: int) -> None:
         spent = self._credits_left < credits_

@@ -14,6 +14,9 @@ from crmsync.model import Outcome
 DONE = "SUCCESS"
 TAKEN = "DUPLICATE_DATA"
 NO_SCOPE = "OAUTH_SCOPE_MISMATCH"
+NOT_SUBSCRIBED = "NOT_SUBSCRIBED"
+GONE = {"ID_ALREADY_CONVERTED", "CONVERTED_RECORD", "NOT_FOUND", "NO_RECORDS_FOUND"}
+"""Codes of a record that takes no write any more; so does a refusal of its id."""
 
 
 class Meaning(Enum):
@@ -70,6 +73,8 @@ CODES: Mapping[str, tuple[Meaning, Outcome]] = {
     "INVALID_QUERY": _DATA,
     "INVALID_ALIAS": _DATA,
     "SYNTAX_ERROR": _DATA,
+    NOT_SUBSCRIBED: _DATA,
+    "FILTER_CRITERIA_NOT_SATISFIED": _DATA,
     "REQUIRED_PARAM_MISSING": _DATA,
     "EXPIRED_VALUE": _DATA,
     "TOKEN_BOUND_DATA_MISMATCH": _DATA,

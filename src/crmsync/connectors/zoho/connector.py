@@ -2,7 +2,9 @@
 
 Records are written 100 a call and found without delay (`reading.py`). What a module's fields are
 is read from the account (`modules.py`), since Zoho leaves out without a word what it does not know.
-What each error means is data in `codes.py`; the wire format is `wire.py` and `values.py`.
+What changed comes by query (`changes.py`, `cursors.py`), deals with it (`deals.py`,
+`pipelines.py`); notifications are `webhooks.py`. What each error means is data in `codes.py`; the
+wire format is `wire.py` and `values.py`.
 """
 
 from __future__ import annotations
@@ -11,29 +13,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from crmsync.connectors.auth.authorisation import Authorisation
-from crmsync.connectors.base import Capabilities, Connection, Key, Limit
+from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
 from crmsync.connectors.http import Observer, Transport, unobserved
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.windows import with_overrides
 from crmsync.connectors.zoho.api import LIMITS, SITE, Api, headers_of, misshapen
+from crmsync.connectors.zoho.changes import Changes
+from crmsync.connectors.zoho.deals import Deals
 from crmsync.connectors.zoho.errors import is_about_the_call
-from crmsync.connectors.zoho.fields import Module
+from crmsync.connectors.zoho.fields import DEALS, REFERENCES, Module
+from crmsync.connectors.zoho.merging import merge
 from crmsync.connectors.zoho.modules import DOUBTED_SECONDS, Modules
 from crmsync.connectors.zoho.oauth import VENDOR
-from crmsync.connectors.zoho.reading import Reader, path_of
+from crmsync.connectors.zoho.pipelines import Pipelines, owners
+from crmsync.connectors.zoho.reading import Reader
+from crmsync.connectors.zoho.rows import path_of
+from crmsync.connectors.zoho.webhooks import Channel
 from crmsync.connectors.zoho.wire import TRIGGER, Draft, draft_of, results_of
 from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import (
     Account,
     Action,
     Batch,
+    CrmId,
+    Deal,
+    DealPage,
     Failure,
     FieldSchema,
+    Hint,
     ObjectSchema,
     Outcome,
+    Owner,
     Page,
     Record,
     Result,
+    Stage,
 )
 
 CALL_RECORDS = 100
@@ -57,13 +71,14 @@ class Zoho:
     """One Zoho CRM account. See `base.Connector`."""
 
     capabilities = Capabilities(
-        records_per_call=dict.fromkeys(Action, CALL_RECORDS),
+        records_per_call=dict.fromkeys(CALLS, CALL_RECORDS),
         records_per_read=CALL_RECORDS,
         # Zoho also upserts by a module's own field for duplicates, such as Email. Its values are
         # not unique: two calls at once, or a late one, make two records. So such a record is looked
         # for and then created, with the care that creates are given.
         upserts_by=frozenset(),
         creates_fields=True,
+        reference_fields=REFERENCES,
         field_steps=FIELD_STEPS,
     )
 
@@ -92,6 +107,10 @@ class Zoho:
         )
         self._api = Api(http)
         self._modules = Modules(self._api)
+        self._changes = Changes(self._api)
+        self._pipelines = Pipelines(self._api)
+        self._channel = Channel(self._api, connection)
+        self._deals = Deals(self._api, self._modules, self._changes, self._pipelines)
 
     # --- metadata -------------------------------------------------------------------------
 
@@ -178,15 +197,61 @@ class Zoho:
     ) -> list[Record | None]:
         """Read records by id or by any field that can be queried, without delay.
 
-        Where several hold a value, the one with the lowest id is taken; a field that the module
-        does not have comes as None.
+        Where several hold a value, the one with the lowest id is taken. A field that the module
+        does not have comes as None where records are looked for by a field; by id, which is how
+        what people changed is read, it is a ConfigError.
         """
         if not keys:
             return []
-        return Reader(self._api, self._modules.get(object_type)).find(keys, fields)
+        by_id = keys[0].field is None
+        module = self._modules.having(object_type, fields if by_id else ())
+        return Reader(self._api, module).find(keys, fields)
 
     def changes(
         self, object_type: str, cursor: str | None, fields: Sequence[str]
     ) -> Iterator[Page]:
-        """Yield what changed since the cursor, and the five minutes before: each at least once."""
-        return Reader(self._api, self._modules.get(object_type)).walk(cursor, fields)
+        """Yield what changed, oldest first, then converted leads and what is gone.
+
+        Raises ConfigError that names a field which the module does not have any more.
+        """
+        return self._changes.records(self._modules.having(object_type, fields), cursor, fields)
+
+    # --- deals ----------------------------------------------------------------------------
+
+    def deals(self, cursor: str | None, fields: Sequence[str]) -> Iterator[DealPage]:
+        """Yield the deals that changed, each with its contact, then those that are gone."""
+        return self._deals.changed(cursor, fields)
+
+    def deals_by_id(self, ids: Sequence[CrmId], fields: Sequence[str]) -> list[Deal]:
+        """Read deals fresh, 100 a call."""
+        return self._deals.by_id(ids, fields)
+
+    def describe_deals(self) -> ObjectSchema:
+        """Return the live fields of deals."""
+        return self._modules.describe(DEALS)
+
+    def owners(self) -> list[Owner]:
+        """Return every user, also who left or was deleted."""
+        return owners(self._api)
+
+    def stages(self) -> list[Stage]:
+        """Return the stages of the pipelines of every layout of deals."""
+        return self._pipelines.stages()
+
+    # --- merging and webhooks -------------------------------------------------------------
+
+    def merge(self, object_type: str, winner: CrmId, loser: CrmId) -> CrmId:
+        """Make one record of two; only the winner's values stay."""
+        return merge(self._api, object_type, winner, loser)
+
+    def hints(self, delivery: Delivery) -> list[Hint]:
+        """Return which records a notification is about; its token proves where it is from."""
+        return self._channel.hints(delivery)
+
+    def watch(self, object_types: Sequence[str]) -> Watch:
+        """Set up or renew the notification channel, which lives for a week."""
+        return self._channel.watch(object_types)
+
+    def unwatch(self) -> None:
+        """Take the notification channel down."""
+        self._channel.unwatch()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from crmsync.connectors.zoho.cursors import Place
 from crmsync.connectors.zoho.fields import Field
-from crmsync.connectors.zoho.values import moment, written
+from crmsync.connectors.zoho.values import written
 from crmsync.errors import BatchRejected
 from crmsync.model import FieldType
 
@@ -24,33 +23,10 @@ COLUMNS = 50
 SMALL_PAGE = 200
 """Rows that cost one credit; up to 1,000 cost two, up to 2,000 three."""
 LARGE_PAGE, LARGE_PAGE_CREDITS = 2_000, 3
-OVERLAP = timedelta(minutes=5)
-"""How far behind a cursor a walk begins: a record may become visible after a later one."""
 MODIFIED = "Modified_Time"
 DIGITS = 20
 """No number of Zoho's has so many, before the point or behind it."""
 _NAME = re.compile(r"[A-Za-z$][A-Za-z0-9_$]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a walk through what changed stands."""
-
-    at: datetime
-    after_id: str | None = None
-    """Of what changed in that very second, ids up to this one have been seen."""
-
-    @classmethod
-    def read(cls, cursor: str) -> Place:
-        """Return where to begin again, some minutes earlier."""
-        return cls(moment(cursor) - OVERLAP)
-
-    def __str__(self) -> str:
-        """Give the cursor."""
-        return written(self.at)
-
-
-BEGINNING = Place(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def holders(

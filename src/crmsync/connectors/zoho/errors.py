@@ -22,6 +22,7 @@ from crmsync.connectors.zoho.codes import (
     CALL_CODES,
     CALL_MEMBERS,
     CODES,
+    GONE,
     GONE_HINT,
     HALTS,
     HINTS,
@@ -42,6 +43,7 @@ UNEXPLAINED = "UNEXPLAINED"
 
 
 _CODE = re.compile(r"[A-Z][A-Z_]{1,60}")
+_OWN_ID = re.compile(r"\$\.data\[\d+\]\.id")
 _PLACE = re.compile(r"\$\.data\[(\d+)\](?:\.(\w+))?")
 
 log = structlog.get_logger()
@@ -67,6 +69,13 @@ class Complaint:
         holder_id = holder.get("id") if isinstance(holder, Mapping) else self.details.get("id")
         return CrmId(str(holder_id)) if holder_id else None
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is no such record any more: deleted, merged into another, converted."""
+        path = str(self.details.get("json_path") or "$.data[0].id")
+        is_own_id = self.field == "id" and _OWN_ID.fullmatch(path) is not None
+        return self.code in GONE or is_own_id
+
     def hint(self, sent: Fields) -> str:
         """Say what to do about it, given the fields that were sent."""
         field, longest = self.field or "a field", self.details.get("maximum_length")
@@ -90,7 +99,8 @@ def complaint_of(entry: Mapping[str, Any]) -> Complaint:
     details = details if isinstance(details, Mapping) else {}
     about = next(iter(_faults(details)), details)
     path = _PLACE.match(str(about.get("json_path") or ""))
-    field = about.get("api_name") or (path[2] if path else None) or about.get("param_name")
+    named = (about.get(member) for member in ("param_name", "column_name"))
+    field = about.get("api_name") or (path[2] if path else None) or next(filter(None, named), None)
     code = str(entry.get("code") or "")
     return Complaint(
         code=code if _CODE.fullmatch(code) else UNEXPLAINED,
@@ -115,7 +125,12 @@ def record_result(entry: Mapping[str, Any], sent: Fields) -> Result:
         excerpt=excerpt_of(orjson.dumps(entry)),
     )
     outcome = known[1] if known else Outcome.UNKNOWN
-    return Result(outcome, failure=failure, existing_id=complaint.existing_id)
+    return Result(
+        outcome,
+        failure=failure,
+        existing_id=complaint.existing_id,
+        is_gone=outcome is Outcome.REJECTED and complaint.is_gone,
+    )
 
 
 def refuses_token(answer: Answer) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.model import FieldSchema, FieldType
+from crmsync.model import Directory, FieldSchema, FieldType
 
 # data_type of a field -> ours; what is not here can be neither written nor compared
 TYPES: Mapping[str, FieldType] = {
@@ -45,6 +45,22 @@ CREATES: Mapping[FieldType, Mapping[str, Any]] = {
     FieldType.PICKLIST: {"data_type": "picklist"},
     FieldType.MULTI_PICKLIST: {"data_type": "multiselectpicklist"},
 }
+# data_type of a field -> whose ids its values are
+DIRECTORIES: Mapping[str, Directory] = {
+    "ownerlookup": Directory.OWNERS,
+    "userlookup": Directory.OWNERS,
+}
+# module -> other module -> the field that names its record
+REFERENCES: Mapping[str, Mapping[str, str]] = {
+    "Contacts": {"Accounts": "Account_Name"},
+    "Accounts": {"Accounts": "Parent_Account"},
+    "Deals": {"Accounts": "Account_Name", "Contacts": "Contact_Name"},
+}
+LEADS, DEALS = "Leads", "Deals"
+STAGE = "Stage"
+"""The field of deals whose choices are the steps of their pipelines."""
+CONVERTED, CONVERTED_TO = "Converted__s", "Converted_Contact"
+"""Fields of leads: whether one was converted, and the contact that it became."""
 TEXTS = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE})
 NO_CHOICE = "-None-"
 """The option of every picklist that stands for "nothing chosen"."""
@@ -79,8 +95,8 @@ class Module:
     """By api_name, case-sensitive."""
 
 
-def field_of(described: Mapping[str, Any]) -> Field:
-    """Return a field from its description.
+def field_of(described: Mapping[str, Any], module: str) -> Field:
+    """Return a field of a module from its description.
 
     Raises LookupError, TypeError, ValueError or AttributeError for another shape.
     """
@@ -103,6 +119,9 @@ def field_of(described: Mapping[str, Any]) -> Field:
         max_length=_whole(described.get("length")) if kind in TEXTS else None,
         options=options,
         whole_seconds=kind is FieldType.DATETIME,
+        directory=Directory.STAGES
+        if (module, api_name) == (DEALS, STAGE)
+        else DIRECTORIES.get(data_type),
     )
     # Of a value and another option's label that are alike, the value is meant.
     choices = {label: value for value, label in options} | {value: value for value, _ in options}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,19 @@ class Modules:
                 module = Module(name, self._fields(name))
                 self._known[name] = time.monotonic(), module
             return module
+
+    def having(self, name: str, fields: Sequence[str]) -> Module:
+        """Return a module that has these fields; ConfigError names the one that it does not have.
+
+        A field that is gone must not be taken for one that is empty.
+        """
+        module = self.get(name)
+        if not module.fields.keys() >= set(fields):
+            module = self.get(name, DOUBTED_SECONDS)
+        for field in fields:
+            if field not in module.fields:
+                raise no_such_field(name, field)
+        return module
 
     def describe(self, name: str) -> ObjectSchema:
         """Return a module's live fields; ConfigError where the account has no such module.
@@ -105,7 +118,7 @@ class Modules:
     def _fields(self, name: str) -> Mapping[str, Field]:
         payload = self._read(FIELDS, name)
         try:
-            fields = [field_of(described) for described in payload["fields"]]
+            fields = [field_of(described, name) for described in payload["fields"]]
         except (LookupError, TypeError, ValueError, AttributeError):
             raise _unreadable(FIELDS) from None
         if not fields:
@@ -135,6 +148,14 @@ def _demand_as_wished(module: Module, field: FieldSchema) -> None:
             f"Zoho made '{field.name}' of '{module.name}', but not unique: tick \"Do not allow"
             ' duplicate values" in its properties'
         )
+
+
+def no_such_field(module: str, field: str) -> ConfigError:
+    """Return the error for a field that cannot be read back."""
+    return ConfigError(
+        f"Zoho's {module} have no field '{field}' to read: it was deleted or renamed, or is of a"
+        " kind that Zoho does not show. Correct the mapping"
+    )
 
 
 def _unreadable(path: str) -> Exception:

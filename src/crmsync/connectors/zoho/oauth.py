@@ -28,6 +28,7 @@ VENDOR = Vendor(
         "ZohoCRM.users.READ",
         "ZohoCRM.org.READ",
         "ZohoCRM.coql.READ",
+        "ZohoCRM.notifications.ALL",
     ),
     scope_separator=",",
     # Without both there is no refresh token for a person who has agreed before.

@@ -13,7 +13,7 @@ from typing import Any
 from crmsync.connectors.zoho.codes import DONE, TAKEN
 from crmsync.connectors.zoho.coql import MODIFIED
 from crmsync.connectors.zoho.errors import complaint_of, record_result
-from crmsync.connectors.zoho.fields import Module
+from crmsync.connectors.zoho.fields import CONVERTED, CONVERTED_TO, LEADS, Module
 from crmsync.connectors.zoho.values import INVALID_OPTION, Misfit, from_wire, moment, to_wire
 from crmsync.model import (
     Action,
@@ -181,11 +181,25 @@ def _placed(
             yield place, entry
 
 
-def record_of(row: Mapping[str, Any], names: Sequence[str], module: Module) -> Record:
+def record_of(
+    row: Mapping[str, Any], names: Sequence[str], module: Module, *, is_converted: bool = False
+) -> Record:
     """Return a record as Zoho shows it, with the fields asked for; one it lacks is None."""
+    modified, contact = row.get(MODIFIED), row.get(CONVERTED_TO)
+    is_converted = is_converted or (module.name == LEADS and row.get(CONVERTED) is True)
+    return Record(
+        CrmId(str(row["id"])),
+        values_of(row, names, module),
+        moment(modified) if modified else None,
+        successor=CrmId(str(contact["id"])) if is_converted and contact else None,
+        is_converted=is_converted,
+    )
+
+
+def values_of(row: Mapping[str, Any], names: Sequence[str], module: Module) -> dict[str, Value]:
+    """Return canonical values of the fields asked for; None of a field that there is not."""
     values: dict[str, Value] = {}
     for name in names:
         known = module.fields.get(name)
         values[name] = None if known is None else from_wire(known, row.get(name))
-    modified = row.get(MODIFIED)
-    return Record(CrmId(str(row["id"])), values, moment(modified) if modified else None)
+    return values

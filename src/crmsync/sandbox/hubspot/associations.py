@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
@@ -51,6 +51,10 @@ class Associations:
         """By from type, from id and to type: to id and the kinds."""
         self._labels: dict[tuple[str, str], list[Label]] = {}
         self._next_type = _FIRST_OWN_TYPE
+        self.made: Callable[[str, str, str, str], object] = _untold
+        """Told of each new pair; not of those that a merge moves."""
+        self.removed: Callable[[str, str, str, str], object] = _untold
+        """The same of each that is taken away."""
         for (source, target), type_id in UNLABELLED.items():
             inverse = UNLABELLED[target, source]
             self._labels[source, target] = [Label(HUBSPOT_DEFINED, type_id, None, inverse)]
@@ -89,9 +93,10 @@ class Associations:
     def connect(self, source: str, from_id: str, target: str, to_id: str) -> Kind:
         """Add the unlabelled type to a pair; return it."""
         kind = (HUBSPOT_DEFINED, UNLABELLED[source, target])
-        self._set(
-            source, from_id, target, to_id, {kind, *self._kinds(source, from_id, target, to_id)}
-        )
+        held = self._kinds(source, from_id, target, to_id)
+        self._set(source, from_id, target, to_id, {kind, *held})
+        if not held:
+            self.made(source, from_id, target, to_id)
         return kind
 
     def label(
@@ -102,7 +107,10 @@ class Associations:
         primary = (HUBSPOT_DEFINED, _PRIMARY.get((source, target), 0))
         if primary in wanted:
             self._demote(source, from_id, target, primary)
+        is_new = not self._kinds(source, from_id, target, to_id)
         self._set(source, from_id, target, to_id, wanted)
+        if is_new:
+            self.made(source, from_id, target, to_id)
 
     def unlabel(
         self, source: str, from_id: str, target: str, to_id: str, kinds: Iterable[Kind]
@@ -117,8 +125,8 @@ class Associations:
 
     def disconnect(self, source: str, from_id: str, target: str, to_id: str) -> None:
         """Remove a pair."""
-        self._pairs.get((source, from_id, target), {}).pop(to_id, None)
-        self._pairs.get((target, to_id, source), {}).pop(from_id, None)
+        if self._drop(source, from_id, target, to_id):
+            self.removed(source, from_id, target, to_id)
 
     def forget(self, source: str, record_id: str) -> None:
         """Remove all of a record's pairs."""
@@ -130,13 +138,19 @@ class Associations:
         """Give a record's pairs to another."""
         for target in {pair[1] for pair in self._labels}:
             for to_id, kinds in list(self.of(source, from_id, target).items()):
-                self.disconnect(source, from_id, target, to_id)
+                self._drop(source, from_id, target, to_id)
                 if (target, to_id) != (source, survivor_id):
                     both = kinds | self._kinds(source, survivor_id, target, to_id)
                     self._set(source, survivor_id, target, to_id, both)
 
     def _kinds(self, source: str, from_id: str, target: str, to_id: str) -> set[Kind]:
         return self._pairs.get((source, from_id, target), {}).get(to_id, set())
+
+    def _drop(self, source: str, from_id: str, target: str, to_id: str) -> bool:
+        """Take a pair away; return whether there was one."""
+        held = self._pairs.get((source, from_id, target), {}).pop(to_id, None)
+        self._pairs.get((target, to_id, source), {}).pop(from_id, None)
+        return held is not None
 
     def _set(self, source: str, from_id: str, target: str, to_id: str, kinds: set[Kind]) -> None:
         back = {
@@ -152,3 +166,7 @@ class Associations:
         for to_id, kinds in list(self.of(source, from_id, target).items()):
             if target == "companies" and primary in kinds:
                 self._set(source, from_id, target, to_id, kinds - {primary})
+
+
+def _untold(_source: str, _from_id: str, _target: str, _to_id: str) -> None:
+    return

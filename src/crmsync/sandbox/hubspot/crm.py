@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 from crmsync.sandbox.clock import Clock
 from crmsync.sandbox.crm import ControlError
+from crmsync.sandbox.deliveries import Deliveries
 from crmsync.sandbox.http import HTML, Answer, Request
-from crmsync.sandbox.hubspot import errors, routes
+from crmsync.sandbox.hubspot import errors, events, routes
 from crmsync.sandbox.hubspot.calls.call import Call
 from crmsync.sandbox.hubspot.calls.objects import history
 from crmsync.sandbox.hubspot.errors import ApiError
@@ -41,7 +43,10 @@ class HubSpot:
         """Open a new account."""
         self.clock = Clock()
         self.settings = settings
-        self._portal = Portal(self.clock, settings)
+        self._deliveries = Deliveries(
+            self.clock, retry_seconds=events.RETRY_SECONDS, seed=settings.seed
+        )
+        self._portal = Portal(self.clock, settings, self._deliveries)
 
     # --- what the frame calls ---------------------------------------------------------------
 
@@ -59,6 +64,7 @@ class HubSpot:
             answer = self._refusal(error)
         answer.headers.update(headers)
         answer.headers.setdefault(_CORRELATION, self._uuid())
+        answer.headers["Date"] = formatdate(self.clock.time(), usegmt=True)
         return answer
 
     def failure(self, status: int) -> Answer:
@@ -81,7 +87,8 @@ class HubSpot:
 
     def reset(self) -> None:
         """Open a new account in place of the old."""
-        self._portal = Portal(self.clock, self.settings)
+        self._deliveries.forget()
+        self._portal = Portal(self.clock, self.settings, self._deliveries)
 
     def object_counts(self) -> dict[str, int]:
         """Return the number of live records of each type."""
@@ -141,6 +148,8 @@ class HubSpot:
             "remove_option": self._remove_option,
             "rename_stage": self._rename_stage,
             "delete_stage": self._delete_stage,
+            "subscribe": self._subscribe,
+            **self._deliveries.actions(),
         }
 
     # --- letting calls in -------------------------------------------------------------------
@@ -240,6 +249,10 @@ class HubSpot:
         """Delete a deal stage, whatever is in it."""
         for pipeline in self._portal.pipelines.all.values():
             pipeline.stages.pop(id, None)
+
+    def _subscribe(self, url: str, secret: str) -> None:
+        """Tell an address of everything by webhooks, as an app with this client secret."""
+        self._portal.events.subscribe(url, secret)
 
     def _records(self, object_type: str) -> Records:
         try:

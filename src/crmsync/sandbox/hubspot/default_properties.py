@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crmsync.sandbox.hubspot.properties import Option, Property
+from crmsync.sandbox.hubspot.properties import OWNER, Option, Property
 
 GROUPS = {
     "contacts": {
@@ -201,7 +201,7 @@ def _definition(line: str, group: str, created: int) -> Property:
         calculated=details == "=",
         defined_by_hubspot=True,
         external_options=external,
-        referenced_type="OWNER" if details == "owner" else None,
+        referenced_type=OWNER if details == "owner" else None,
         form_field=not flagged,
         created=created,
         updated=created,

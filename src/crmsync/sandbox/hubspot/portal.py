@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from crmsync.sandbox.clock import Clock
+from crmsync.sandbox.deliveries import Deliveries
 from crmsync.sandbox.hubspot import errors
 from crmsync.sandbox.hubspot.accounts import Accounts
 from crmsync.sandbox.hubspot.associations import Associations
 from crmsync.sandbox.hubspot.default_properties import GROUPS, MODIFIED, default_properties
-from crmsync.sandbox.hubspot.properties import Properties
+from crmsync.sandbox.hubspot.events import Events
+from crmsync.sandbox.hubspot.properties import OWNER_PROPERTY, Properties
 from crmsync.sandbox.hubspot.quota import Quota
 from crmsync.sandbox.hubspot.records import Claims, Draft, Record, Records, Stamp, Values
 from crmsync.sandbox.hubspot.rules import Rules
@@ -32,7 +36,7 @@ _NOT_MERGED = ("hs_object_id", "createdate", "hs_merged_object_ids", "hs_additio
 class Portal:
     """The state behind the API."""
 
-    def __init__(self, clock: Clock, settings: HubSpotSettings) -> None:
+    def __init__(self, clock: Clock, settings: HubSpotSettings, deliveries: Deliveries) -> None:
         """Start as a new portal does."""
         self.clock = clock
         self.settings = settings
@@ -45,6 +49,9 @@ class Portal:
         self.quota = Quota(clock, settings, self.chance)
         self.blocklist: set[str] = set()
         """Addresses that were erased for good."""
+        self.events = Events(clock, deliveries, settings.portal_id, self.chance)
+        self.associations.made = partial(self.events.associated, removed=False)
+        self.associations.removed = partial(self.events.associated, removed=True)
         self.objects = {name: self._records(name) for name in TYPE_IDS}
         self._apply_rules()
         self.configure(settings)
@@ -109,6 +116,7 @@ class Portal:
     def archive(self, name: str, record: Record) -> None:
         """Put a record into the recycle bin; its associations are not shown meanwhile."""
         self.objects[name].archive(record, self.clock.milliseconds())
+        self.events.happened(name, "deletion", record.id)
 
     def restore(self, name: str, record_id: str) -> None:
         """Take a record out of the recycle bin; 404 where it is not there or no longer."""
@@ -116,6 +124,7 @@ class Portal:
         if record is None:
             raise errors.not_found()
         self.objects[name].restore(record)
+        self.events.happened(name, "restore", record_id)
 
     def find_archived(self, name: str, record_id: str) -> Record | None:
         """Return an archived record that can still be restored."""
@@ -137,6 +146,7 @@ class Portal:
             self.blocklist.update(filter(None, listed.split(";")))
             self.associations.forget("contacts", record.id)
             self.objects["contacts"].erase(record)
+            self.events.happened("contacts", "privacyDeletion", record.id)
 
     def _check_blocklist(self, name: str, given: Mapping[str, Any]) -> None:
         if name != "contacts" or not self.blocklist:
@@ -162,7 +172,7 @@ class Portal:
                 414, f"Cannot have more than {MAX_MERGES} identities on a profile"
             )
         values = _merged_values(primary, other)
-        stamp = self.by_api(name)
+        stamp = replace(self.by_api(name), told=False)
         if self.settings.merge_keeps_primary_id:
             records.merge_away(other, primary.id)
             survivor = records.commit(Draft(primary, primary.id, values), stamp)
@@ -178,17 +188,29 @@ class Portal:
         for loser in (primary, other):
             if loser is not survivor:
                 self.associations.move(name, loser.id, survivor.id)
+        self.events.happened(
+            name,
+            "merge",
+            survivor.id,
+            primaryObjectId=int(primary.id),
+            mergedObjectIds=[int(other.id)],
+            newObjectId=int(survivor.id),
+            numberOfPropertiesMoved=len(values),
+        )
         return survivor
 
     # --- making the portal ------------------------------------------------------------------
 
     def _records(self, name: str) -> Records:
-        external = {"hubspot_owner_id": self.owners.check}
+        external = {OWNER_PROPERTY: self.owners.check}
         if name == "deals":
             external["pipeline"] = self.pipelines.check_pipeline
             external["dealstage"] = self.pipelines.check_stage
         properties = Properties(default_properties(name, self.created), GROUPS[name], external)
-        return Records(properties, MODIFIED[name], self.settings.portal_id, _FIRST_IDS[name])
+        records = Records(properties, MODIFIED[name], self.settings.portal_id, _FIRST_IDS[name])
+
+        records.told = partial(self.events.written, name)
+        return records
 
     def _apply_rules(self) -> None:
         rules = Rules(lambda: self.settings, self.pipelines)

@@ -10,6 +10,10 @@ from crmsync.sandbox.hubspot import errors, values
 from crmsync.sandbox.hubspot.wire import iso
 
 MAX_UNIQUE = 10
+OWNER = "OWNER"
+"""What a property refers to whose values are ids of owners: HubSpot's own, and those of one's own
+making, which take what it takes."""
+OWNER_PROPERTY = "hubspot_owner_id"
 _MULTI_FIELD_TYPES = ("checkbox",)
 
 
@@ -182,8 +186,9 @@ class Properties:
     def _check_for(self, definition: Property) -> values.Check:
         if definition.read_only:
             return values.read_only(definition.name)
-        if definition.name in self._external:
-            return self._external[definition.name]
+        name = OWNER_PROPERTY if definition.referenced_type == OWNER else definition.name
+        if name in self._external:
+            return self._external[name]
         if definition.type == "enumeration":
             allowed = {option.value for option in definition.options}
             make = values.options if definition.multiple else values.option

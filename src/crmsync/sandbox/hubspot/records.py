@@ -34,6 +34,8 @@ class Stamp:
     """When a record created by it is touched once more by HubSpot itself."""
     kept: bool
     """Whether the record's history remembers it."""
+    told: bool = True
+    """Whether it is told of by webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Records:
         """What HubSpot makes of checked changes, given the values held."""
         self.derive: Callable[[Mapping[str, str]], Values] = _nothing
         """What HubSpot computes from values."""
+        self.told: Callable[[Draft, Mapping[str, str], Stamp], object] = _untold
+        """Told of each write and of the values held before it, once it is done."""
         self.archived_values_reserved = False
 
     # --- finding ----------------------------------------------------------------------------
@@ -195,6 +199,8 @@ class Records:
         self._expose(record, now, stamp.visible_at)
         if stamp.kept:
             record.history.append(Write(draft.changes, stamp))
+        if stamp.told:
+            self.told(draft, held, stamp)
         return record
 
     def archive(self, record: Record, now: int) -> None:
@@ -349,3 +355,7 @@ def _unchanged(changes: Values, _held: Mapping[str, str]) -> Values:
 
 def _nothing(_values: Mapping[str, str]) -> Values:
     return {}
+
+
+def _untold(_draft: Draft, _held: Mapping[str, str], _stamp: Stamp) -> None:
+    return

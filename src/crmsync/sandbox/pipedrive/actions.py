@@ -16,8 +16,8 @@ from crmsync.sandbox.pipedrive.wire import OBJECT_TYPES
 ACTIONS = (
     "merge", "delete", "restore", "fields", "add_field", "rename_field", "delete_field",
     "add_option", "remove_option", "add_user", "deactivate_user", "add_stage", "rename_stage",
-    "delete_stage", "expire_access_tokens", "revoke_grants", "regenerate_api_token",
-    "spend_tokens", "tokens_left",
+    "delete_stage", "rename_pipeline", "webhooks", "expire_access_tokens", "revoke_grants",
+    "regenerate_api_token", "spend_tokens", "tokens_left",
 )  # fmt: skip
 
 
@@ -30,17 +30,18 @@ class Actions:
 
     def all(self) -> Mapping[str, Callable[..., Any]]:
         """Return the actions by name."""
-        return {name: _told(getattr(self, name)) for name in ACTIONS}
+        own = {name: _told(getattr(self, name)) for name in ACTIONS}
+        return {**own, **self._company.webhooks.deliveries.actions()}
 
     # --- records ----------------------------------------------------------------------------
 
     def merge(self, object_type: str, id: str, merge_with_id: str) -> str:  # noqa: A002
         """Merge two records, the second one's data winning; return the survivor's id."""
-        return str(self._company.merge(known(object_type), int(id), int(merge_with_id)).id)
+        return str(self._company.merge(known(object_type), int(id), int(merge_with_id), "app").id)
 
     def delete(self, object_type: str, id: str) -> None:  # noqa: A002 - the wire's own word
         """Delete a record."""
-        self._company.delete(known(object_type), self._record(object_type, id))
+        self._company.delete(known(object_type), self._record(object_type, id), "app")
 
     def restore(self, object_type: str, id: str) -> None:  # noqa: A002 - the wire's own word
         """Take a deletion back."""
@@ -111,6 +112,28 @@ class Actions:
         """Delete a stage, whatever is in it."""
         for pipeline in self._company.pipelines.all.values():
             pipeline.stages.pop(id, None)
+
+    def rename_pipeline(self, id: int, name: str) -> None:  # noqa: A002 - the wire's own word
+        """Give a pipeline another name; its id stays."""
+        pipeline = self._company.pipelines.get(id)
+        pipeline.name, pipeline.updated = name, self._company.now()
+
+    # --- webhooks ---------------------------------------------------------------------------
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """Return the webhooks there are, with how they fare."""
+        now = self._company.clock.time()
+        return [
+            {
+                "id": one.id,
+                "url": one.url,
+                "event": f"{one.action}.{one.entity}",
+                "failures": one.failures,
+                "banned": one.banned_until > now,
+                "last_status": one.last_status,
+            }
+            for one in self._company.webhooks.all.values()
+        ]
 
     # --- tokens -----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from crmsync.sandbox.pipedrive.sales import Pipelines, Users
 from crmsync.sandbox.pipedrive.schemas import Values, check_custom, make_schemas
 from crmsync.sandbox.pipedrive.search_index import SearchIndex, Seen, as_seen
 from crmsync.sandbox.pipedrive.settings import PipedriveSettings
+from crmsync.sandbox.pipedrive.webhooks import Event, State, Webhooks
 from crmsync.sandbox.pipedrive.wire import OBJECT_TYPES, SINGULAR, parse_rfc3339
 
 _LISTS = ("emails", "phones", "im")
@@ -36,6 +37,7 @@ class Company:
         self.pipelines = Pipelines(self.created)
         self.accounts = Accounts(clock, lambda: self.settings, self.chance)
         self.quota = Quota(clock, settings, self.chance)
+        self.webhooks = Webhooks(clock, settings, self.users.caller.id)
         self.option_ids = OptionIds(self.chance)
         self.fields = {name: Fields(name, self.chance, self.option_ids) for name in OBJECT_TYPES}
         self.records = {name: Records() for name in OBJECT_TYPES}
@@ -64,6 +66,7 @@ class Company:
         record = self.records[object_type].add(created, now, whole, custom)
         self._note(object_type, record, source, values, custom)
         self._count_open_deal(object_type, None, whole)
+        self.webhooks.tell(Event("create", object_type, State.of(record), source))
         return record
 
     def update(
@@ -77,24 +80,32 @@ class Company:
         self._check_open_deals(object_type, record, values)
         if self.settings.emails_patch == "add":
             values.update(_added(record, values))
-        before = record.values
+        before = State.of(record)
         self.records[object_type].change(record, now, values, custom)
         self._note(object_type, record, source, values, custom)
-        self._count_open_deal(object_type, before, record.values)
+        self._count_open_deal(object_type, before.values, record.values)
+        self.webhooks.tell(Event("change", object_type, State.of(record), source, before))
 
-    def delete(self, object_type: str, record: Record, merged_into: int | None = None) -> None:
+    def delete(
+        self, object_type: str, record: Record, source: Source, merged_into: int | None = None
+    ) -> None:
         """Delete a record; what refers to it goes on doing so."""
+        last = State.of(record)
         self.records[object_type].delete(record, self.now(), merged_into)
         self._tell_search(object_type, record, None)
         self._count_open_deal(object_type, record.values, None)
+        merged = {} if merged_into is None else {"merged_to_id": str(merged_into)}
+        self.webhooks.tell(Event("delete", object_type, last, source, merged=merged))
 
     def restore(self, object_type: str, record: Record) -> None:
         """Take a deletion back."""
+        before = State.of(record)
         self.records[object_type].restore(record, self.now())
         self._index(object_type, record)
         self._count_open_deal(object_type, None, record.values)
+        self.webhooks.tell(Event("change", object_type, State.of(record), "app", before))
 
-    def merge(self, object_type: str, path_id: int, other_id: int) -> Record:
+    def merge(self, object_type: str, path_id: int, other_id: int, source: Source) -> Record:
         """Merge two records, the second one's data winning; return the survivor."""
         path, other = self.get(object_type, path_id), self.get(object_type, other_id)
         if path is other:
@@ -107,10 +118,13 @@ class Company:
             **{key: _together(other, path, key) for key in _LISTS if key in other.values},
         }
         custom = {**path.custom, **other.custom}
+        before = State.of(survivor)
         self.records[object_type].change(survivor, self.now(), values, custom)
-        self._note(object_type, survivor, "api", values, custom)
-        self.delete(object_type, loser, merged_into=survivor.id)
-        self._move_links(object_type, loser.id, survivor.id)
+        self._note(object_type, survivor, source, values, custom)
+        self.delete(object_type, loser, source, merged_into=survivor.id)
+        merged = {"merged_from_id": str(loser.id)}
+        self.webhooks.tell(Event("change", object_type, State.of(survivor), source, before, merged))
+        self._move_links(object_type, loser.id, survivor.id, source)
         return survivor
 
     def remove_field(self, object_type: str, code: str) -> None:
@@ -218,14 +232,16 @@ class Company:
         if object_type == "deals":
             self._open_deals += _is_open(after) - _is_open(before)
 
-    def _move_links(self, object_type: str, old: int, new: int) -> None:
+    def _move_links(self, object_type: str, old: int, new: int, source: Source) -> None:
         key = _LINK_KEYS.get(object_type)
         if key is None:
             return
-        for records in self.records.values():
+        for name, records in self.records.items():
             for record in records.every():
                 if record.values.get(key) == old and record.deleted is None:
+                    before = State.of(record)
                     records.change(record, self.now(), {key: new}, {})
+                    self.webhooks.tell(Event("change", name, State.of(record), source, before))
 
 
 def _is_open(values: Values | None) -> bool:

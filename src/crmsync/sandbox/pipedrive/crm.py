@@ -65,6 +65,7 @@ class Pipedrive:
 
     def reset(self) -> None:
         """Open a new company in place of the old."""
+        self._company.webhooks.deliveries.forget()
         self._company = Company(self.clock, self.settings)
 
     def object_counts(self) -> dict[str, int]:

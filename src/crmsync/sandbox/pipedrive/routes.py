@@ -18,6 +18,7 @@ from crmsync.sandbox.pipedrive.calls import (
     records,
     sales,
     search,
+    webhooks,
 )
 from crmsync.sandbox.pipedrive.calls.call import Call
 from crmsync.sandbox.pipedrive.wire import OBJECT_TYPES, SINGULAR
@@ -89,6 +90,9 @@ ROUTES = (
     Route("GET", "/api/v1/users/me", sales.read_me, 2, ("base",)),
     Route("GET", "/api/v1/users/find", sales.find_users, 40, _USERS),
     Route("GET", "/api/v1/users/{id}", sales.read_user, 2, _USERS),
+    Route("GET", "/api/v1/webhooks", webhooks.list_webhooks, 10, ("admin",)),
+    Route("POST", "/api/v1/webhooks", webhooks.create, 10, ("admin",)),
+    Route("DELETE", "/api/v1/webhooks/{id}", webhooks.delete, 6, ("admin",)),
     Route("GET", "/oauth/authorize", oauth.authorize, open=True),
     Route("POST", "/oauth/token", oauth.token, open=True),
 )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from crmsync.sandbox.crm import ControlError
-from crmsync.sandbox.salesforce.automation import ValidationRule
 from crmsync.sandbox.salesforce.errors import Refusal
-from crmsync.sandbox.salesforce.fields import NUMBERS, Field, FieldType, Option
+from crmsync.sandbox.salesforce.fields import Field
 from crmsync.sandbox.salesforce.locks import Transaction
 from crmsync.sandbox.salesforce.org import Org
 from crmsync.sandbox.salesforce.records import Record, Table
-
-_DIGITS, _DECIMALS = 18, 2
-_TEXT_LENGTH = 255
 
 
 class Actions:
@@ -34,6 +28,8 @@ class Actions:
             "undelete": self._undelete,
             "purge": self._purge,
             "touch": self._touch,
+            "backdate": self._backdate,
+            "recalculate": self._recalculate,
             "convert_lead": self._convert_lead,
             "hold_lock": self._hold_lock,
             "release_lock": self._release_lock,
@@ -41,13 +37,6 @@ class Actions:
             "revoke_refresh_tokens": self._revoke_refresh_tokens,
             "expire_queries": self._expire_queries,
             "use_calls": self._use_calls,
-            "add_field": self._add_field,
-            "change_field": self._change_field,
-            "remove_field": self._remove_field,
-            "add_trigger": self._add_trigger,
-            "add_validation_rule": self._add_validation_rule,
-            "add_user": self._add_user,
-            "deactivate_user": self._deactivate_user,
         }
 
     # --- records ----------------------------------------------------------------------------
@@ -86,9 +75,23 @@ class Actions:
         table = self._table(object_type)
         table.touch(self._live(table, id), self._org().now())
 
-    def _convert_lead(self, id: str) -> dict[str, str]:  # noqa: A002 - the wire's own word
-        """Make a lead an account and a contact; return their ids."""
-        return self._org().convert(self._live(self._table("Lead"), id))
+    def _backdate(self, object_type: str, id: str, seconds: float) -> None:  # noqa: A002
+        """Let a record's last change have been stamped so long before it was committed just now."""
+        table = self._table(object_type)
+        record = table.by_id.get(id)
+        if record is None:
+            raise ControlError(f"no {object_type} with id {id}")
+        table.backdate(record, int(self._org().now() - seconds))
+
+    def _recalculate(self, object_type: str, id: str, field: str, value: Any) -> None:  # noqa: A002, ANN401
+        """Give a field another value and move no stamp, as a formula over something else does."""
+        table = self._table(object_type)
+        record, known = self._live(table, id), known_field(table, field)
+        record.values = {**record.values, known.name: table.type.checks[known.name](value)}
+
+    def _convert_lead(self, id: str, opportunity: str = "") -> dict[str, str]:  # noqa: A002
+        """Make a lead an account, a contact and, where it is named, an opportunity; return ids."""
+        return self._org().convert(self._live(self._table("Lead"), id), opportunity)
 
     def _hold_lock(self, id: str, seconds: float | None = None) -> None:  # noqa: A002
         """Hold a row, so that writes of it and of what refers to it fail."""
@@ -115,58 +118,6 @@ class Actions:
     def _use_calls(self, calls: int) -> None:
         """Let the org's other integrations have made so many calls just now."""
         self._org().usage.spend(calls)
-
-    # --- customisation ----------------------------------------------------------------------
-
-    def _add_field(self, object_type: str, name: str, **details: Any) -> None:  # noqa: ANN401
-        """Add a custom field; `details` are those of `fields.Field`, `options` a list of texts."""
-        table = self._table(object_type)
-        if not name.endswith("__c"):
-            raise ControlError(f"{name}: the name of a custom field ends in __c")
-        if name in table.type.fields:
-            raise ControlError(f"{name}: {object_type} has this field already")
-        described = {"label": name.removesuffix("__c").replace("_", " "), **_read(details)}
-        described = _sizes(described.get("type", "string")) | described
-        self._org().put_field(table, Field(name=name, custom=True, **described))
-
-    def _change_field(self, object_type: str, name: str, **details: Any) -> None:  # noqa: ANN401
-        """Change a field, a standard one too: its length, type, options, uniqueness and so on."""
-        table = self._table(object_type)
-        self._org().put_field(table, replace(_known(table, name), **_read(details)))
-
-    def _remove_field(self, object_type: str, name: str) -> None:
-        """Remove a custom field, so that calls naming it fail."""
-        table, org = self._table(object_type), self._org()
-        if not _known(table, name).custom:
-            raise ControlError(f"{name}: standard fields stay")
-        org.remove_field(table, name)
-
-    def _add_trigger(self, object_type: str, field: str, value: Any) -> None:  # noqa: ANN401
-        """Set a field to a value whenever a record of the type is written."""
-        table = self._table(object_type)
-        kept = table.type.checks[_known(table, field).name](value)
-        self._org().automation.triggers.setdefault(object_type, {})[field] = kept
-
-    def _add_validation_rule(
-        self, object_type: str, field: str, pattern: str, message: str = "Not allowed here."
-    ) -> None:
-        """Refuse records of which a field's text matches a regular expression."""
-        known = _known(self._table(object_type), field)
-        try:
-            rule = ValidationRule(known.name, re.compile(pattern), message)
-        except re.error as error:
-            raise ControlError(f"pattern: not a regular expression: {error}") from None
-        self._org().automation.rules.setdefault(object_type, []).append(rule)
-
-    def _add_user(self, email: str, last_name: str, first_name: str = "") -> str:
-        """Add an active user; return their id."""
-        given = {"Email": email, "Username": email, "LastName": last_name,
-                 "FirstName": first_name or None, "IsActive": True}  # fmt: skip
-        return write_directly(self._org(), self._table("User"), None, given)
-
-    def _deactivate_user(self, id: str) -> None:  # noqa: A002 - the wire's own word
-        """Deactivate a user; what they own stays theirs."""
-        write_directly(self._org(), self._table("User"), id, {"IsActive": False})
 
     # --- finding ----------------------------------------------------------------------------
 
@@ -218,26 +169,9 @@ def write_directly(org: Org, table: Table, record_id: str | None, given: Mapping
     return record.id
 
 
-def _known(table: Table, name: str) -> Field:
+def known_field(table: Table, name: str) -> Field:
+    """Return a field of an object type; `ControlError` for none such."""
     field = table.type.fields.get(name)
     if field is None:
         raise ControlError(f"{table.type.name} has no field {name}")
     return field
-
-
-def _read(details: dict[str, Any]) -> dict[str, Any]:
-    read = dict(details)
-    if "options" in read:
-        read["options"] = tuple(Option(value=text, label=text) for text in read["options"])
-    if "refers_to" in read:
-        read["refers_to"] = tuple(read["refers_to"])
-    return read
-
-
-def _sizes(kind: FieldType) -> dict[str, Any]:
-    """Return what a field of this type is given where nothing is said."""
-    if kind in NUMBERS:
-        return {"precision": _DIGITS, "scale": 0 if kind == "int" else _DECIMALS}
-    if kind == "boolean":
-        return {"nillable": False, "default": False}
-    return {} if kind in ("date", "datetime") else {"length": _TEXT_LENGTH}

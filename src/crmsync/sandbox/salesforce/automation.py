@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crmsync.sandbox.salesforce.default_fields import STAGES
 from crmsync.sandbox.salesforce.errors import Refusal
+from crmsync.sandbox.salesforce.records import Record
 
 Values = Mapping[str, Any]
-_PROBABILITIES = {label: probability for label, probability, _ in STAGES}
-_FORECASTS = {label: forecast for label, _, forecast in STAGES}
-_WON, _LOST = "Closed Won", "Closed Lost"
+_PEOPLE = ("Contact", "Lead", "User")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,9 @@ class ValidationRule:
 class Automation:
     """The triggers and validation rules of one org."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, stage_of: Callable[[object], Record | None]) -> None:
+        """Start with none; `stage_of` finds a stage by the name that opportunities carry."""
+        self._stage_of = stage_of
         self.triggers: dict[str, dict[str, Any]] = {}
         """Per object type, values that are set whenever a record is written."""
         self.rules: dict[str, list[ValidationRule]] = {}
@@ -45,37 +44,30 @@ class Automation:
     def run(self, object_type: str, changes: dict[str, Any], held: Values, moment: str) -> None:
         """Add to checked changes what follows from them; raise where a rule is broken."""
         changes.update(self.triggers.get(object_type, {}))
-        derive = _DERIVE.get(object_type)
-        if derive is not None:
-            derive(changes, held, moment)
+        if object_type in _PEOPLE:
+            _name(changes, held)
+        elif object_type == "Opportunity":
+            self._move(changes, held, moment)
         rules = self.rules.get(object_type)
         if rules:
             values = {**held, **changes}
             for rule in rules:
                 rule.check(values)
 
+    def _move(self, changes: dict[str, Any], held: Values, moment: str) -> None:
+        """Add what follows from another stage."""
+        name = changes.get("StageName")
+        stage = self._stage_of(name) if name is not None and name != held.get("StageName") else None
+        if stage is None:
+            return
+        changes.setdefault("Probability", stage.values["DefaultProbability"])
+        for derived in ("ForecastCategoryName", "IsWon", "IsClosed"):
+            changes[derived] = stage.values[derived]
+        changes["LastStageChangeDate"] = moment
 
-def _name(changes: dict[str, Any], held: Values, _moment: str) -> None:
+
+def _name(changes: dict[str, Any], held: Values) -> None:
     if "LastName" in changes or "FirstName" in changes:
         first = changes["FirstName"] if "FirstName" in changes else held.get("FirstName")
         last = changes["LastName"] if "LastName" in changes else held.get("LastName")
         changes["Name"] = f"{first} {last}" if first else last
-
-
-def _stage(changes: dict[str, Any], held: Values, moment: str) -> None:
-    stage = changes.get("StageName")
-    if stage is None or stage == held.get("StageName"):
-        return
-    changes.setdefault("Probability", _PROBABILITIES.get(stage))
-    changes["ForecastCategoryName"] = _FORECASTS.get(stage)
-    changes["IsWon"] = stage == _WON
-    changes["IsClosed"] = stage in (_WON, _LOST)
-    changes["LastStageChangeDate"] = moment
-
-
-_DERIVE: dict[str, Callable[[dict[str, Any], Values, str], None]] = {
-    "Contact": _name,
-    "Lead": _name,
-    "Opportunity": _stage,
-    "User": _name,
-}

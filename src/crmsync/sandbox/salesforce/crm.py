@@ -13,6 +13,7 @@ from crmsync.sandbox.salesforce import errors, routes
 from crmsync.sandbox.salesforce.actions import Actions, known_table, write_directly
 from crmsync.sandbox.salesforce.calls.about import NEWEST_VERSION, OLDEST_VERSION
 from crmsync.sandbox.salesforce.calls.call import Call
+from crmsync.sandbox.salesforce.customisation import Customisation
 from crmsync.sandbox.salesforce.errors import Refusal
 from crmsync.sandbox.salesforce.fields import loaded
 from crmsync.sandbox.salesforce.locks import Transaction
@@ -46,6 +47,7 @@ class Salesforce:
         self.settings = settings
         self._org = Org(self.clock, settings)
         self._actions = Actions(lambda: self._org)
+        self._customisation = Customisation(lambda: self._org)
 
     # --- what the frame calls ---------------------------------------------------------------
 
@@ -119,7 +121,7 @@ class Salesforce:
 
     def actions(self) -> Mapping[str, Callable[..., Any]]:
         """Return what else can happen to an org."""
-        return self._actions.by_name()
+        return {**self._actions.by_name(), **self._customisation.by_name()}
 
     # --- letting calls in -------------------------------------------------------------------
 

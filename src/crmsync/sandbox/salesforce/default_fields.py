@@ -6,7 +6,7 @@ and restricted, which an administrator can switch either way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,9 @@ SYSTEM_FIELDS = (
 """What every object has."""
 
 _OWNER = _reference("OwnerId", "Owner ID", "Owner", "User", required=True, default=API_USER_ID)
+_OWNER_OF_LEADS = _reference(
+    "OwnerId", "Owner ID", "Owner", "User", "Group", required=True, default=API_USER_ID
+)
 _PERSON = (
     text("LastName", "Last Name", 80, nillable=False),
     text("FirstName", "First Name", 40),
@@ -136,12 +139,12 @@ _PERSON = (
     _picklist("LeadSource", "Lead Source", _LEAD_SOURCES),
     _typed("Description", "Description", "textarea", 32_000),
     _flag("HasOptedOutOfEmail", "Email Opt Out"),
-    _OWNER,
 )
 
 CONTACT = Kind("Contact", "Contacts", "003", (
     *SYSTEM_FIELDS,
     *_PERSON,
+    _OWNER,
     _computed_reference("MasterRecordId", "Master Record ID", "MasterRecord", "Contact"),
     _reference("AccountId", "Account ID", "Account", "Account"),
     text("Department", "Department", 80),
@@ -153,6 +156,7 @@ CONTACT = Kind("Contact", "Contacts", "003", (
 LEAD = Kind("Lead", "Leads", "00Q", (
     *SYSTEM_FIELDS,
     *_PERSON,
+    _OWNER_OF_LEADS,
     _computed_reference("MasterRecordId", "Master Record ID", "MasterRecord", "Lead"),
     text("Company", "Company", nillable=False),
     _picklist("Status", "Status", _LEAD_STATUSES, nillable=False, default=_LEAD_STATUSES[0]),
@@ -223,6 +227,13 @@ USER = Kind("User", "Users", "005", (
     text("UserRoleId", "Role ID", 18),
 ), writable=False)  # fmt: skip
 
+GROUP = Kind("Group", "Groups", "00G", (
+    *SYSTEM_FIELDS,
+    text("Name", "Name", 40, nillable=False),
+    _picklist("Type", "Type", ("Regular", "Queue"), nillable=False, default="Regular"),
+    _typed("Email", "Email", "email", 255),
+), writable=False)  # fmt: skip
+
 STAGE = Kind("OpportunityStage", "Opportunity Stages", "01J", (
     *SYSTEM_FIELDS,
     text("MasterLabel", "Master Label"),
@@ -242,4 +253,24 @@ ORGANIZATION = Kind("Organization", "Organizations", "00D", (
     _flag("IsSandbox", "Is Sandbox"),
 ), writable=False)  # fmt: skip
 
-KINDS = (ORGANIZATION, USER, STAGE, ACCOUNT, CONTACT, LEAD, OPPORTUNITY, CONTACT_ROLE)
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A relationship from a record to those that belong to it."""
+
+    relationship: str
+    object_type: str
+    reference: str
+    """The child's field that names its parent."""
+
+
+CHILDREN: Mapping[str, tuple[Child, ...]] = {
+    "Account": (
+        Child("Contacts", "Contact", "AccountId"),
+        Child("Opportunities", "Opportunity", "AccountId"),
+    ),
+    "Contact": (Child("OpportunityContactRoles", "OpportunityContactRole", "ContactId"),),
+    "Opportunity": (Child("OpportunityContactRoles", "OpportunityContactRole", "OpportunityId"),),
+}
+"""What is deleted with a record, and follows it in a merge."""
+KINDS = (ORGANIZATION, USER, GROUP, STAGE, ACCOUNT, CONTACT, LEAD, OPPORTUNITY, CONTACT_ROLE)

@@ -7,7 +7,7 @@ import random
 from crmsync.sandbox.clock import Clock
 from crmsync.sandbox.salesforce.authorisations import Authorisations
 from crmsync.sandbox.salesforce.automation import Automation
-from crmsync.sandbox.salesforce.default_fields import KINDS, STAGES
+from crmsync.sandbox.salesforce.default_fields import CHILDREN, KINDS, STAGES
 from crmsync.sandbox.salesforce.fields import Field
 from crmsync.sandbox.salesforce.locks import Locks, Transaction
 from crmsync.sandbox.salesforce.records import Record, Stamp, Table
@@ -15,7 +15,7 @@ from crmsync.sandbox.salesforce.schema import ObjectType
 from crmsync.sandbox.salesforce.settings import SalesforceSettings
 from crmsync.sandbox.salesforce.soql.cursors import Cursors
 from crmsync.sandbox.salesforce.usage import Usage
-from crmsync.sandbox.salesforce.wire import API_USER_ID, PERSON_ID
+from crmsync.sandbox.salesforce.wire import API_USER_ID, PERSON_ID, stamp
 from crmsync.sandbox.settings import SettingsError
 
 _USERS = (
@@ -25,13 +25,6 @@ _USERS = (
     ("Cleo", "Gone", False),
 )
 _EXTERNAL_ID_LENGTH = 255
-
-_CHILDREN = {
-    "Account": (("Contact", "AccountId"), ("Opportunity", "AccountId")),
-    "Contact": (("OpportunityContactRole", "ContactId"),),
-    "Opportunity": (("OpportunityContactRole", "OpportunityId"),),
-}
-"""What is deleted with a record, and follows it in a merge: the object type and its reference."""
 
 
 class Org:
@@ -44,7 +37,7 @@ class Org:
         self.chance = random.Random(settings.seed)  # noqa: S311 - repeatable on purpose
         self.tables = {kind.name: Table(ObjectType(kind)) for kind in KINDS}
         self._by_lower_name = {name.lower(): table for name, table in self.tables.items()}
-        self.automation = Automation()
+        self.automation = Automation(self.stage)
         self.locks = Locks(clock, lambda: self.settings)
         self.usage = Usage(clock, lambda: self.settings)
         self.cursors = Cursors(clock, lambda: self.settings)
@@ -106,6 +99,11 @@ class Org:
         ids = table.find_by(field, value)
         return [table.by_id[found] for found in ids if self.locks.sees(transaction, found)]
 
+    def stage(self, name: object) -> Record | None:
+        """Return a stage by the name that opportunities carry."""
+        stages = self.tables["OpportunityStage"].live()
+        return next((stage for stage in stages if stage.values["ApiName"] == name), None)
+
     # --- more than one record ---------------------------------------------------------------
 
     def delete(self, table: Table, record: Record, by: Stamp, transaction: Transaction) -> None:
@@ -118,14 +116,20 @@ class Org:
         """Delete one record in favour of another, which takes over its children, not its keys."""
         by, transaction = self.by_person(), Transaction(0.0)
         for child_table, child in self._children(table, loser):
-            reference = next(ref for name, ref in _CHILDREN[table.type.name]
-                             if name == child_table.type.name)  # fmt: skip
+            reference = next(
+                kind.reference
+                for kind in CHILDREN[table.type.name]
+                if kind.object_type == child_table.type.name
+            )
             child_table.put(child, {reference: winner.id}, by, transaction)
         table.delete(loser, by, transaction, merged_into=winner.id)
         table.put(winner, {}, by, transaction)
 
-    def convert(self, lead: Record) -> dict[str, str]:
-        """Make a lead an account and a contact; return their ids."""
+    def convert(self, lead: Record, opportunity: str) -> dict[str, str]:
+        """Make a lead an account, a contact and, where it is named, an opportunity of theirs.
+
+        Return their ids.
+        """
         by, transaction, values = self.by_person(), Transaction(0.0), lead.values
         accounts, contacts = self.tables["Account"], self.tables["Contact"]
         account = accounts.insert(
@@ -141,15 +145,31 @@ class Org:
             "ConvertedAccountId": account.id,
             "ConvertedContactId": contact.id,
         }
+        made = {"account_id": account.id, "contact_id": contact.id}
+        if opportunity:
+            made["opportunity_id"] = self._open_deal(opportunity, account, contact, by)
+            converted["ConvertedOpportunityId"] = made["opportunity_id"]
         self.tables["Lead"].put(lead, converted, by, transaction)
-        return {"account_id": account.id, "contact_id": contact.id}
+        return made
+
+    def _open_deal(self, name: str, account: Record, contact: Record, by: Stamp) -> str:
+        """Make an opportunity of an account with its one contact; return its id."""
+        deals, roles = self.tables["Opportunity"], self.tables["OpportunityContactRole"]
+        values = {"Name": name, "StageName": STAGES[0][0], "CloseDate": stamp(by.at)[:10]}
+        self.automation.run("Opportunity", values, {}, stamp(by.at))
+        deal = deals.insert(
+            {**deals.type.defaults, **values, "AccountId": account.id}, by, Transaction(0.0)
+        )
+        role = {"OpportunityId": deal.id, "ContactId": contact.id, "IsPrimary": True}
+        roles.insert({**roles.type.defaults, **role}, by, Transaction(0.0))
+        return deal.id
 
     def _children(self, table: Table, record: Record) -> list[tuple[Table, Record]]:
         return [
-            (self.tables[name], child)
-            for name, reference in _CHILDREN.get(table.type.name, ())
-            for child in self.tables[name].live()
-            if child.values.get(reference) == record.id
+            (self.tables[kind.object_type], child)
+            for kind in CHILDREN.get(table.type.name, ())
+            for child in self.tables[kind.object_type].live()
+            if child.values.get(kind.reference) == record.id
         ]
 
     def _is_active_user(self, username: object) -> bool:

@@ -125,6 +125,11 @@ class Table:
         """Move a record's SystemModstamp and nothing else."""
         record.values = {**record.values, "SystemModstamp": stamp(at)}
 
+    def backdate(self, record: Record, at: int) -> None:
+        """Move a record's last change to another time."""
+        moved = {"SystemModstamp": stamp(at), "LastModifiedDate": stamp(at)}
+        record.values = {**record.values, **moved}
+
     def delete(
         self, record: Record, by: Stamp, transaction: Transaction, merged_into: str | None = None
     ) -> None:

@@ -162,7 +162,8 @@ class Saving:
             raise errors.no_such_reference(reference.name)
         if found.deleted_at is not None:
             raise errors.deleted()
-        if reference.name == "OwnerId" and not found.values.get("IsActive"):
+        is_user = target.type.name == "User"
+        if reference.name == "OwnerId" and is_user and not found.values.get("IsActive"):
             owned = table.type.name.lower()
             text = f"operation performed with inactive user [{value}] as owner of {owned}"
             raise Refusal("INACTIVE_OWNER_OR_USER", text, [])

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from crmsync.sandbox.salesforce.default_fields import Kind
+from crmsync.sandbox.salesforce.default_fields import CHILDREN, Kind
 from crmsync.sandbox.salesforce.errors import Refusal
 from crmsync.sandbox.salesforce.fields import Field
 from crmsync.sandbox.salesforce.values import Check, check_for
@@ -63,7 +63,16 @@ class ObjectType:
         seen = [self.visible(field) for field in self.fields.values() if self._sees(field)]
         return {
             **self.summary(version),
-            "childRelationships": [],
+            "childRelationships": [
+                {
+                    "cascadeDelete": True,
+                    "childSObject": child.object_type,
+                    "deprecatedAndHidden": False,
+                    "field": child.reference,
+                    "relationshipName": child.relationship,
+                }
+                for child in CHILDREN.get(self.name, ())
+            ],
             "fields": [field.describe() for field in seen],
             "recordTypeInfos": [
                 {
@@ -122,7 +131,7 @@ class ObjectType:
         self.indexed = tuple(field for field in fields if field.indexed)
         self.unique = tuple(field for field in fields if field.unique)
         self.references = {f.name: f for f in fields if f.type == "reference" and f.createable}
-        self.locking = tuple(f.name for f in self.references.values() if f.refers_to != ("User",))
+        self.locking = tuple(f.name for f in self.references.values() if "User" not in f.refers_to)
         """Fields that name records a write locks besides its own."""
 
 

@@ -75,6 +75,8 @@ class SalesforceSettings(Settings):
     pass with `Sforce-Duplicate-Rule-Header: allowSave=true`."""
     query_page: int = 2000
     """Most rows of a query's page; the `batchSize` a caller asks for does not raise it."""
+    subquery_page: int = 200
+    """Most children of one record that a query shows; the others have pages of their own."""
     locator_seconds: int = 172_800
     """How long a query can be continued."""
     keep_history: bool = True

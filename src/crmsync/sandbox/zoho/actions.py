@@ -79,6 +79,13 @@ class Actions:
         """Move a record's modification time back, as if the row had become visible late."""
         self._live(module, id).modified -= seconds
 
+    def set_silently(self, module: str, id: str, values: Mapping[str, Any]) -> None:  # noqa: A002
+        """Change values without moving the modification time, as formulas and mass updates do."""
+        record = self._live(module, id)
+        for name in values:
+            self._field(module, name)
+        record.values = {**record.values, **values}
+
     # --- tokens and credits -----------------------------------------------------------------
 
     def expire_access_tokens(self) -> None:
@@ -151,6 +158,20 @@ class Actions:
             if record.values.get("Stage") == name:
                 record.values = {**record.values, "Stage": new_name}
         deals.fields.compile()
+
+    def remove_stage(self, pipeline: str, name: str) -> None:
+        """Take a stage out of a pipeline; deals that are in it stay there."""
+        found = self._org.pipelines.all.get(pipeline)
+        if found is None or not any(stage.actual == name for stage in found.stages):
+            raise ControlError(f"no stage {name} in a pipeline {pipeline}")
+        found.stages = [stage for stage in found.stages if stage.actual != name]
+
+    def translate_stage(self, name: str, text: str) -> None:
+        """Show a stage by another text, as an organisation of another language does."""
+        stage = self._org.pipelines.stages.get(name)
+        if stage is None:
+            raise ControlError(f"no stage {name}")
+        stage.display = text
 
     def _leave(self, user_id: str, status: str) -> None:
         user: User | None = self._org.users.all.get(user_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import Any
 
 from crmsync.sandbox.clock import Clock
 from crmsync.sandbox.crm import ControlError
+from crmsync.sandbox.deliveries import Deliveries
 from crmsync.sandbox.http import HTML, Answer, Json, Request
 from crmsync.sandbox.settings import Settings
 from crmsync.sandbox.zoho import errors, routes, snapshots
@@ -30,7 +32,8 @@ class Zoho:
         """Open a new organisation."""
         self.clock = Clock()
         self.settings = settings
-        self._org = Org(self.clock, settings)
+        self._deliveries = Deliveries(self.clock, seed=settings.seed)
+        self._org = Org(self.clock, settings, self._deliveries)
 
     # --- what the frame calls ---------------------------------------------------------------
 
@@ -41,7 +44,7 @@ class Zoho:
 
     def answer(self, request: Request) -> Answer:
         """Carry a request out."""
-        headers: dict[str, str] = {}
+        headers = {"Date": formatdate(self.clock.time(), usegmt=True)}
         try:
             answer = self._let_in(request, headers)
         except ApiError as error:
@@ -68,7 +71,8 @@ class Zoho:
 
     def reset(self) -> None:
         """Open a new organisation in place of the old."""
-        self._org = Org(self.clock, self.settings)
+        self._deliveries.forget()
+        self._org = Org(self.clock, self.settings, self._deliveries)
 
     def object_counts(self) -> dict[str, int]:
         """Return the number of live records of each module."""
@@ -112,7 +116,8 @@ class Zoho:
 
     def actions(self) -> Mapping[str, Callable[..., Any]]:
         """Return what else can happen to an organisation."""
-        return Actions(self._org, self._records, self._live).by_name()
+        deeds = Actions(self._org, self._records, self._live).by_name()
+        return {**deeds, **self._deliveries.actions()}
 
     # --- letting calls in -------------------------------------------------------------------
 

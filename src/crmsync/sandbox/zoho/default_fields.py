@@ -1,7 +1,8 @@
 """The modules and fields a new organisation has: those that integrations meet, not all of them.
 
 Compact on purpose: `api_name | label | data_type [length] | flags or values`. Flags: `*` system
-mandatory, `+` mandatory by the layout, `!` read-only, `>Module` a lookup. Anything else is a list
+mandatory, `+` mandatory by the layout, `!` read-only, `>Module` a lookup, `!>Module` one that is
+read-only. Anything else is a list
 of picklist values.
 """
 
@@ -79,6 +80,8 @@ Pre-Qualified, Not Qualified
     Zip_Code | Zip Code | text 30 |
     Country | Country | text 100 |
     Converted__s | Is Converted | boolean 5 | !
+    Converted_Contact | Converted Contact | lookup 120 | !>Contacts
+    Converted_Account | Converted Account | lookup 120 | !>Accounts
     """,
     "Contacts": _PERSON
     + f"""
@@ -149,9 +152,9 @@ def _field(line: str, new_id: Callable[[], str]) -> Field:
         decimal_place=_DECIMALS.get(data_type),
         system_mandatory=more == "*",
         layout_mandatory=more == "+",
-        read_only=more == "!",
+        read_only=more[:1] == "!",
         options=options(listed.split(", "), new_id) if listed else (),
-        lookup=more[1:] if more[:1] == ">" else None,
+        lookup=more.partition(">")[2] or None,
     )
 
 

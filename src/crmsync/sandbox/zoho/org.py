@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from crmsync.sandbox.clock import Clock
+from crmsync.sandbox.deliveries import Deliveries
 from crmsync.sandbox.http import Json
 from crmsync.sandbox.zoho import errors
 from crmsync.sandbox.zoho.accounts import Accounts
+from crmsync.sandbox.zoho.channels import Channels
 from crmsync.sandbox.zoho.default_fields import DISPLAY, MATCH, default_fields
 from crmsync.sandbox.zoho.fields import Fields
 from crmsync.sandbox.zoho.lookups import Checks, NewAccount
@@ -33,8 +36,8 @@ _SYSTEM_USERS = {"Created_By": "created_by", "Modified_By": "modified_by"}
 class Org:
     """The state behind the API."""
 
-    def __init__(self, clock: Clock, settings: ZohoSettings) -> None:
-        """Start as a new organisation does."""
+    def __init__(self, clock: Clock, settings: ZohoSettings, deliveries: Deliveries) -> None:
+        """Start as a new organisation does; `deliveries` takes what it notifies others of."""
         self.clock = clock
         self.settings = settings
         self.zone = zone(settings.time_zone)
@@ -51,6 +54,7 @@ class Org:
         self.accounts = Accounts(clock, lambda: self.settings, self.chance)
         self.quota = Quota(clock, settings)
         self.page_tokens = PageTokens(self.chance)
+        self.channels = Channels(self.now, deliveries)
         self.modules: dict[str, Records] = {}
         self.checks = Checks(settings, self.zone, self.users, self.pipelines, self._exists)
         for name in MATCH:
@@ -180,7 +184,8 @@ class Org:
         changes = {name: held[name] for name in held if contacts.fields.find(name) is not None}
         contact = contacts.commit(Draft(None, {**changes, "Account_Name": account}), stamp)
         lead.states |= {"converted"}
-        lead.modified = stamp.at
+        became = {"Converted_Contact": contact.id, "Converted_Account": account}
+        self.modules["Leads"].commit(Draft(lead, became), stamp)
         ids = {"Contacts": contact.id}
         return {**ids, "Accounts": account} if account is not None else ids
 
@@ -209,6 +214,7 @@ class Org:
         fields = Fields(defaults, MATCH[module], self.checks.check_for)
         records = Records(module, fields, self.new_id)
         records.describe = lambda record: self._holder(module, record)
+        records.tell = functools.partial(self.channels.tell, module)
         if module in ("Leads", "Contacts"):
             records.adjust = adjust_person
         elif module == "Deals":

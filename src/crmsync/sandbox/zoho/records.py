@@ -7,7 +7,7 @@ Nothing here knows HTTP. A write has two steps: `draft_*` checks everything and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from crmsync.sandbox.zoho.errors import ApiError
 from crmsync.sandbox.zoho.fields import Fields
 from crmsync.sandbox.zoho.values import Invalid
 
+Operation = Literal["insert", "update", "delete"]
 Values = dict[str, Any]
 """By api_name, as JSON has them; lookups and owners as the id alone; None where cleared."""
 
@@ -99,6 +100,8 @@ class Records:
         """What Zoho makes of checked changes, given the values held and the time."""
         self.verify: Callable[[Values, Values, str], None] = _agree
         """What the values of several fields must have in common."""
+        self.tell: Callable[[Record, Operation, Collection[str]], None] = _silent
+        """Whom to tell what was done to a record, and to which fields."""
         self.describe: Callable[[Record], Any] = _by_id
         """How an answer names the record that holds a unique value."""
         self.all_faults = False
@@ -160,12 +163,14 @@ class Records:
         record.workflow_runs += "workflow" in stamp.triggers
         if stamp.kept:
             record.history.append(Write(draft.changes, stamp))
+        self.tell(record, "update" if draft.record else "insert", draft.changes)
         return record
 
     def delete(self, record: Record, deletion: Deletion) -> None:
         """Put a record into the recycle bin, or away for good; its unique values are free."""
         self._release(record)
         record.deleted = deletion
+        self.tell(record, "delete", ())
 
     def restore(self, record: Record) -> None:
         """Take a record out of the recycle bin."""
@@ -284,6 +289,10 @@ def _unchanged(changes: Values, _held: Values, _now: int) -> Values:
 
 
 def _agree(_changes: Values, _held: Values, _path: str) -> None:
+    return None
+
+
+def _silent(_record: Record, _operation: Operation, _changed: Collection[str]) -> None:
     return None
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from crmsync.sandbox.http import Answer
 from crmsync.sandbox.zoho.calls import (
+    merging,
     oauth,
     querying,
     reading,
     related,
     settings,
     upsert,
+    watching,
     writing,
 )
 from crmsync.sandbox.zoho.calls.call import Call
@@ -94,6 +96,7 @@ _UPDATE = ("modules.{module}.UPDATE",)
 _DELETE = ("modules.{module}.DELETE",)
 _S = "/crm/v8/settings"
 _M = "/crm/v8/{module}"
+_W = "/crm/v8/actions/watch"
 
 _R = Route
 ROUTES = (
@@ -110,6 +113,10 @@ ROUTES = (
     _R("GET", "/crm/v8/users/{id}", settings.read_user, ("users.READ",)),
     _R("GET", "/crm/v8/org", settings.read_org, ("org.READ",)),
     _R("POST", "/crm/v8/coql", querying.query, ("coql.READ",), _by_limit, _always),
+    _R("GET", _W, watching.list_channels, ("notifications.READ",)),
+    _R("POST", _W, watching.enable, ("notifications.CREATE",)),
+    _R("PUT", _W, watching.update, ("notifications.UPDATE",)),
+    _R("DELETE", _W, watching.disable, ("notifications.DELETE",)),
     _R("GET", "/crm/v8/Contacts/roles", related.list_roles, ("modules.Contacts.READ",)),
     _R("POST", f"{_M}/upsert", upsert.upsert, _CREATE + _UPDATE, _by_records, _many_records),
     _R("GET", f"{_M}/deleted", reading.read_deleted, _READ, _two),
@@ -121,6 +128,7 @@ ROUTES = (
     _R("GET", f"{_M}/{{id}}", reading.read_one, _READ),
     _R("PUT", f"{_M}/{{id}}", writing.update_one, _UPDATE),
     _R("DELETE", f"{_M}/{{id}}", writing.delete_one, _DELETE),
+    _R("POST", f"{_M}/{{id}}/actions/merge", merging.merge, _UPDATE),
     _R("GET", f"{_M}/{{id}}/Contact_Roles", related.read_contact_roles, _READ),
     _R("PUT", f"{_M}/{{id}}/Contact_Roles/{{related}}", related.set_contact_role, _UPDATE),
     _R("GET", f"{_M}/{{id}}/{{list}}", related.read_related, _READ),

@@ -17,6 +17,7 @@ ALL_SCOPES = (
     "ZohoCRM.users.READ",
     "ZohoCRM.org.READ",
     "ZohoCRM.coql.READ",
+    "ZohoCRM.notifications.ALL",
 )
 
 Tier = Literal["free", "standard", "professional", "enterprise", "ultimate"]
@@ -120,6 +121,8 @@ class ZohoSettings(Settings):
     """Reading one record that does not exist."""
     lookup_by_name: Literal["create", "refuse"] = "create"
     """`Account_Name: {"name": ...}` of no known account makes one, or is refused."""
+    coql_shows_converted: bool = False
+    """Whether queries find leads that were converted without asking for them; lists do not."""
     zulu_accepted: bool = False
     """Whether a datetime may end in `Z`."""
 

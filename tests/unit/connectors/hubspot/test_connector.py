@@ -9,8 +9,9 @@ import pytest
 
 from crmsync.connectors.auth.authorisation import FixedToken
 from crmsync.connectors.base import Connection, Key
-from crmsync.connectors.hubspot import connector as hubspot_connector
+from crmsync.connectors.hubspot import schemas
 from crmsync.connectors.hubspot.connector import HubSpot
+from crmsync.connectors.hubspot.search import OVERLAP_MS
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import (
     BatchRejected,
@@ -23,6 +24,7 @@ from crmsync.model import (
     Action,
     Batch,
     CrmId,
+    Directory,
     FieldSchema,
     FieldType,
     LinkId,
@@ -171,41 +173,116 @@ def test_a_connection_lost_in_a_test_double_is_ambiguous(api):
         connector().write(upserts("a"))
 
 
+# --- merging ------------------------------------------------------------------------------
+
+
+def merging(api, *answers, **left):
+    """Answer merges in turn, and what is left of which id."""
+    for status, body in answers:
+        api.post(f"{CONTACTS}/merge", orjson.dumps(body), status=status)
+    for old, new in left.items():
+        body = {"id": new, "properties": {}}
+        api.get(f"{CONTACTS}/{old.strip('_')}", orjson.dumps(body))
+
+
+REFUSED = (400, {"category": "VALIDATION_ERROR", "message": "no"})
+
+
+def test_a_merge_is_refused_for_good_where_both_are_there(api):
+    """Two records that HubSpot does not merge stay two."""
+    merging(api, REFUSED, _1="1", _2="2")
+    with pytest.raises(BatchRejected):
+        connector().merge("contacts", CrmId("1"), CrmId("2"))
+
+
+def test_a_merge_by_an_old_id_goes_on_with_the_new_one(api):
+    """The record that is left of an earlier merge is merged in its place."""
+    merging(api, REFUSED, (200, {"id": "4", "properties": {}}), _1="3", _2="2")
+    assert connector().merge("contacts", CrmId("1"), CrmId("2")) == "4"
+    assert sent(api, 3) == {"primaryObjectId": "3", "objectIdToMerge": "2"}
+
+
 # --- reads --------------------------------------------------------------------------------
 
 
 def test_a_read_finds_merged_records_by_their_old_id(api):
     """An id merged away finds the survivor; an unknown one is None; values have their types."""
     api.get(PROPERTIES, fixture("properties.json"))
+    archived = {"results": [{"id": "9", "archived": True, "properties": {}}]}
+    api.post(f"{CONTACTS}/batch/read?archived=true", orjson.dumps(archived))
     api.post(f"{CONTACTS}/batch/read", fixture("read-207.json"), status=207)
     survivor, nobody = connector().read("contacts", [Key("501"), Key("9")], ["visits"])
     assert (survivor.crm_id, survivor.fields, nobody) == ("512", {"visits": 12}, None)
+    assert survivor.former_ids == ("500", "501")
     assert survivor.modified_at.isoformat() == "2026-02-03T04:05:06+00:00"
+
+
+def test_an_id_that_batches_do_not_know_is_asked_for_alone(api):
+    """Only there ids that were merged away are sure to work; the survivor may not list them."""
+    missing = {"category": "OBJECT_NOT_FOUND", "message": "x", "context": {"ids": ["501"]}}
+    nothing = orjson.dumps({"results": [], "numErrors": 1, "errors": [missing]})
+    survivor = {"id": "512", "properties": {"visits": "12"}}
+    api.get(PROPERTIES, fixture("properties.json"))
+    api.post(f"{CONTACTS}/batch/read?archived=true", nothing, status=207)
+    api.post(f"{CONTACTS}/batch/read", nothing, status=207)
+    api.get(f"{CONTACTS}/501", orjson.dumps({"id": "512", "properties": {}}))
+    api.post(f"{CONTACTS}/batch/read", orjson.dumps({"results": [survivor]}))
+    [record] = connector().read("contacts", [Key("501")], ["visits"])
+    assert (record.crm_id, record.fields, record.former_ids) == ("512", {"visits": 12}, ("501",))
+
+
+def test_a_404_of_something_in_front_is_no_word_of_hubspots(api):
+    """A record is gone only where HubSpot says so: a page of a proxy's is no answer."""
+    missing = {"category": "OBJECT_NOT_FOUND", "message": "x", "context": {"ids": ["501"]}}
+    nothing = orjson.dumps({"results": [], "numErrors": 1, "errors": [missing]})
+    api.post(f"{CONTACTS}/batch/read?archived=true", nothing, status=207)
+    api.post(f"{CONTACTS}/batch/read", nothing, status=207)
+    api.get(f"{CONTACTS}/501", b"<html>", status=404)
+    with pytest.raises(ConfigError):
+        connector().read("contacts", [Key("501")], [])
 
 
 def test_an_empty_success_of_a_read_is_not_believed(api):
     """Neither records nor errors: Unavailable, lest records be taken for deleted."""
-    api.get(PROPERTIES, fixture("properties.json"))
     api.post(f"{CONTACTS}/batch/read", b'{"results": []}')
     with pytest.raises(Unavailable):
         connector().read("contacts", [Key("501")], ["visits"])
 
 
 def test_field_types_are_read_once(api, monkeypatch):
-    """Two reads share one description; one that is old, or lacks a field, is read anew."""
+    """Two reads share one description; one that is old is read anew."""
     description = api.get(PROPERTIES, fixture("properties.json"))
     api.post(f"{CONTACTS}/batch/read", fixture("read-207.json"), status=207)
     hs = connector()
     for _ in range(2):
         hs.read("contacts", [Key("512")], ["visits"])
-    hs.read("contacts", [Key("512")], ["visits", "unheard_of"])
     assert description.call_count == 1
-    monkeypatch.setattr(hubspot_connector, "UNKNOWN_FIELD_SECONDS", -1.0)
-    hs.read("contacts", [Key("512")], ["unheard_of"])
-    assert description.call_count == 2
-    monkeypatch.setattr(hubspot_connector, "SCHEMA_SECONDS", -1.0)
+    monkeypatch.setattr(schemas, "SCHEMA_SECONDS", -1.0)
     hs.read("contacts", [Key("512")], ["visits"])
-    assert description.call_count == 3
+    assert description.call_count == 2
+
+
+def test_a_field_that_is_missing_from_an_answer_is_looked_for(api):
+    """Where the account has it, it is empty; where not, nobody takes it for empty."""
+    description = api.get(PROPERTIES, fixture("properties.json"))
+    entry = {"id": "512", "properties": {"visits": "12"}}
+    api.post(f"{CONTACTS}/batch/read", orjson.dumps({"results": [entry]}))
+    hs = connector()
+    [record] = hs.read("contacts", [Key("512")], ["visits", "phone"])
+    assert record.fields == {"visits": 12, "phone": None}
+    with pytest.raises(ConfigError, match="'unheard_of'"):
+        hs.read("contacts", [Key("512")], ["visits", "unheard_of"])
+    assert description.call_count == 2
+
+
+def test_a_field_that_a_batch_complains_of_is_named(api):
+    """A 207 without records that names a property is about the property, not the records."""
+    api.get(PROPERTIES, fixture("properties.json"))
+    error = {"category": "VALIDATION_ERROR", "context": {"propertyName": ["unheard_of"]}}
+    answer = orjson.dumps({"results": [], "numErrors": 1, "errors": [error]})
+    api.post(f"{CONTACTS}/batch/read", answer, status=207)
+    with pytest.raises(ConfigError, match="'unheard_of'"):
+        connector().read("contacts", [Key("512")], ["unheard_of"])
 
 
 # --- metadata -----------------------------------------------------------------------------
@@ -251,6 +328,28 @@ def test_a_property_is_made_in_the_objects_own_group(api, status):
         "hasUniqueValue": True,
         "options": [],
     }
+
+
+def test_fields_that_hold_ids_of_owners_and_stages_say_so(api):
+    """By what HubSpot says they refer to; several owners in one field are no id."""
+    owner = {"type": "enumeration", "referencedObjectType": "OWNER"}
+    answer = [
+        {"name": "hubspot_owner_id", "fieldType": "select", **owner},
+        {"name": "our_own_manager", "fieldType": "select", **owner},
+        {"name": "hs_all_owner_ids", "fieldType": "checkbox", **owner},
+        {"name": "dealstage", "type": "enumeration", "fieldType": "radio"},
+    ]
+    for name in ("deals", "contacts"):
+        api.get(f"{API}/crm/v3/properties/{name}", orjson.dumps({"results": answer}))
+    hs = connector()
+    found = {field.name: field.directory for field in hs.describe_deals().fields.values()}
+    assert found == {
+        "hubspot_owner_id": Directory.OWNERS,
+        "our_own_manager": Directory.OWNERS,
+        "hs_all_owner_ids": None,
+        "dealstage": Directory.STAGES,
+    }
+    assert hs.describe("contacts").fields["dealstage"].directory is None
 
 
 def test_a_property_that_is_refused_says_why(api):
@@ -330,6 +429,23 @@ def test_a_search_that_leads_in_a_circle_ends(api):
         api.post(f"{CONTACTS}/search", same)
     with pytest.raises(Unavailable, match="does not end"):
         connector().read("contacts", [Key("x", "tier")], [])
+
+
+@pytest.mark.parametrize("place", ["5000", "6000", "5000:9"])
+def test_a_pull_that_leads_in_a_circle_ends(api, place):
+    """A page that leads back to itself, or further back, is no answer; the error says so."""
+    properties = {"hs_lastmodifieddate": "1970-01-01T00:00:05Z", "hs_merged_object_ids": None}
+    entry = {"id": "9", "properties": properties}
+    same = {"results": [entry], "paging": {"next": {"after": "10"}}}
+    api.post(f"{API}/crm/v3/objects/companies/search", orjson.dumps(same))
+    api.get(f"{API}/crm/v3/properties/companies", fixture("properties.json"))
+    never = 10**15
+    # Five minutes past what is meant, as a cursor is.
+    since = place if ":" in place else str(int(place) + OVERLAP_MS)
+    hs = connector()
+    hs.describe("companies")
+    with pytest.raises(Unavailable, match="over and over"):
+        list(hs.changes("companies", f"{since};{never};{never}", []))
 
 
 def test_an_account_without_an_id_is_not_one(api):

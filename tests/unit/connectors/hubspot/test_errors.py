@@ -50,7 +50,11 @@ def answered(status, body=None, *, effect=Effect.WRITE, **headers):
         (409, {"category": "CONFLICT"}, BatchRejected),
         (413, b"", BatchRejected),
         (414, None, BatchRejected),
-        (418, None, BatchRejected),
+        (400, b"<html>", OutcomeUnknown),
+        (403, b"<html>", OutcomeUnknown),
+        (409, b"", OutcomeUnknown),
+        (418, None, OutcomeUnknown),
+        (418, {"category": "VALIDATION_ERROR"}, BatchRejected),
         (423, None, RetryLater),
         (429, None, RateLimited),
         (477, None, RetryLater),
@@ -157,10 +161,6 @@ def test_each_entry_of_a_207_has_one_outcome(category, outcome):
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"null",
-        b"[]",
-        b'"x"',
         b'{"errors": 3}',
         b'{"errors": [1, null]}',
         b'{"errors": [{"context": 5}]}',
@@ -171,9 +171,17 @@ def test_each_entry_of_a_207_has_one_outcome(category, outcome):
     ],
 )
 def test_an_odd_envelope_still_means_something(body):
-    """Whatever HubSpot or a proxy puts in the body, a 400 is a refusal and nothing breaks."""
+    """Whatever HubSpot puts into its envelope, a 400 is a refusal and nothing breaks."""
     with pytest.raises(BatchRejected):
         refuse(answered(400, body))
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"<html>", b'{"error": "no"}'])
+def test_a_refusal_that_is_not_hubspots_refuses_no_batch(status, body):
+    """Something in front of HubSpot says nothing of records: there is nothing to halve."""
+    with pytest.raises(OutcomeUnknown):
+        refuse(answered(status, body))
 
 
 def test_every_hint_can_be_said():

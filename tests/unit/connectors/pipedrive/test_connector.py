@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
-from crmsync.connectors.auth.authorisation import Access, FixedToken
+from crmsync.connectors.auth.authorisation import Access
 from crmsync.connectors.base import Connection, Key
 from crmsync.connectors.pipedrive.connector import Pipedrive
 from crmsync.connectors.throttle import MemoryThrottle
@@ -24,50 +24,20 @@ from crmsync.model import (
     Outcome,
     Timing,
 )
-from tests.openapi.recorded import scripted
-
-TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 (of a simulated account)
-API = "https://api.pipedrive.com/api/v2"
-PERSONS, DEALS, FIELDS = f"{API}/persons", f"{API}/deals", f"{API}/personFields"
-TIER, KEY, OTHER = "a" * 40, "b" * 40, "c" * 40
-
-
-@pytest.fixture
-def api():
-    """Pipedrive, scripted; every answer must be asked for, every request be as described."""
-    with scripted("pipedrive") as mock:
-        yield mock
-
-
-def connector(**settings):
-    """A connector with an API token."""
-    connection = Connection("p", "pipedrive", {"token": TOKEN}, **settings)
-    return Pipedrive(connection, MemoryThrottle(Pipedrive.limits(connection)), FixedToken(TOKEN))
-
-
-def ok(data, **more):
-    """A success."""
-    return orjson.dumps({"success": True, "data": data, **more})
-
-
-def custom(code, name, kind="varchar", options=None):
-    """A custom field as Pipedrive tells of it."""
-    return {
-        "field_name": name,
-        "field_code": code,
-        "field_type": kind,
-        "options": options,
-        "is_custom_field": True,
-    }
-
-
-def tell_fields(api, *fields, url=FIELDS):
-    """Script the list of fields."""
-    told = fields or (
-        custom(TIER, "Tier", "enum", [{"id": 21, "label": "Gold"}]),
-        custom(KEY, "crmsync_id"),
-    )
-    api.get(url, ok(list(told)))
+from tests.unit.connectors.pipedrive.answers import (
+    API,
+    DEALS,
+    FIELDS,
+    KEY,
+    OTHER,
+    PERSONS,
+    TIER,
+    TOKEN,
+    connector,
+    custom,
+    ok,
+    tell_fields,
+)
 
 
 def sent(api, place=-1):
@@ -381,28 +351,7 @@ def test_an_unknown_object_type_is_named():
         connector().describe("leads")
 
 
-# --- changes ------------------------------------------------------------------------------
-
-
-def test_changes_are_asked_for_in_whole_seconds_and_with_an_overlap(api):
-    """Five minutes behind the cursor, oldest first."""
-    tell_fields(api)
-    entry = {"id": 1, "name": "A", "update_time": "2026-01-01T12:00:01Z"}
-    api.get(PERSONS, ok([entry], additional_data={"next_cursor": None}))
-    [page] = connector().changes("persons", "2026-01-01T12:00:00Z", ["name"])
-    assert api.calls[-1].request.params["updated_since"] == "2026-01-01T11:55:00Z"
-    assert api.calls[-1].request.params["sort_by"] == "update_time"
-    assert page.cursor == "2026-01-01T12:00:01Z"
-
-
-def test_of_two_lists_only_the_last_page_moves_the_cursor(api):
-    """Deals that are not archived must not make archived ones be passed over."""
-    tell_fields(api, url=f"{API}/dealFields")
-    later, earlier = "2026-01-03T00:00:00Z", "2026-01-02T00:00:00Z"
-    api.get(DEALS, ok([{"id": 1, "title": "A", "update_time": later}]))
-    api.get(f"{DEALS}/archived", ok([{"id": 2, "title": "B", "update_time": earlier}]))
-    first, last = connector().changes("deals", "2026-01-01T00:00:00Z", ["title"])
-    assert (first.cursor, last.cursor) == ("2026-01-01T00:00:00Z", later)
+# --- odd answers --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("crm_id", ["", "x", [], True, 1.5, "7?a=b", -1])
@@ -420,19 +369,6 @@ def test_an_answer_about_another_record_is_a_lost_one(api):
     api.patch(f"{PERSONS}/7", ok({"id": 8}))
     with pytest.raises(OutcomeUnknown):
         write(connector(), Action.UPDATE, {"name": "Ann"}, "7")
-
-
-def test_a_list_that_leads_in_a_circle_ends(api):
-    """The same cursor again is no answer: of records, and of fields."""
-    tell_fields(api)
-    for _ in range(2):
-        api.get(PERSONS, ok([{"id": 1}], additional_data={"next_cursor": "again"}))
-    with pytest.raises(Unavailable, match="does not end"):
-        list(connector().changes("persons", None, []))
-    for _ in range(2):
-        api.get(FIELDS, ok([custom(KEY, "k")], additional_data={"next_cursor": "again"}))
-    with pytest.raises(Unavailable, match="does not end"):
-        connector().describe("persons")
 
 
 @pytest.mark.parametrize(

@@ -199,16 +199,35 @@ def test_a_record_that_cannot_be_written_says_why(name, code):
 
 
 def test_a_record_has_the_names_asked_for():
-    """By label or by hash, in canonical form; a field that is not there is empty."""
+    """By label or by hash, in canonical form."""
     entry = {
         "id": 7,
         "name": "Ann",
         "update_time": "2026-01-02T03:04:05Z",
         "custom_fields": {hash_of("enum"): 21},
     }
-    names = ["name", "enum", hash_of("enum"), "gone"]
-    record = record_of(entry, {name: PERSONS.find(name) for name in names})
+    record = record_of(entry, found("name", "enum", hash_of("enum")))
     assert record.crm_id == "7"
-    assert record.fields == {"name": "Ann", "enum": "Gold", hash_of("enum"): "Gold", "gone": None}
+    assert record.fields == {"name": "Ann", "enum": "Gold", hash_of("enum"): "Gold"}
     assert record.modified_at
     assert record.modified_at.isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+def test_what_is_absent_is_not_empty():
+    """A field that was deleted, or goes with contact sync, is left out; null is nothing."""
+    entry = {"id": 7, "name": None, "custom_fields": {hash_of("enum"): None}}
+    record = record_of(entry, found("name", "enum", "text", "job_title"))
+    assert record.fields == {"name": None, "enum": None}
+
+
+def test_a_deleted_record_says_so_and_no_more():
+    """Its values are nobody's any more."""
+    entry = {"id": 7, "name": "Ann", "is_deleted": True, "update_time": "2026-01-02T03:04:05Z"}
+    record = record_of(entry, found("name"))
+    assert (record.is_deleted, record.fields) == (True, {})
+    assert record.modified_at
+
+
+def found(*names):
+    """The fields of these names."""
+    return {name: PERSONS.get(name) for name in names}

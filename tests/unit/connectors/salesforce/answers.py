@@ -43,6 +43,7 @@ def column(name: str, type_: str = "string", **more: Any) -> dict[str, Any]:
         "filterable": True,
         "restrictedPicklist": False,
         "picklistValues": [],
+        "referenceTo": [],
     }
     return field | more
 
@@ -70,13 +71,16 @@ CONTACT = {
         column(
             "Stage__c", "picklist", restrictedPicklist=True, picklistValues=choices(("Hot", "Hot"))
         ),
-        column("AccountId", "reference", length=18),
-        column("OwnerId", "reference", length=18, defaultedOnCreate=True, nillable=False),
+        column("AccountId", "reference", length=18, referenceTo=["Account"]),
+        column("OwnerId", "reference", length=18, defaultedOnCreate=True, nillable=False,
+               referenceTo=["Group", "User"]),
         column("Seen__c", "datetime"),
         column("Total__c", "currency", scale=2, calculated=True, createable=False,
                updateable=False),
         column("MailingAddress", "address", createable=False, updateable=False),
-        column("MasterRecordId", "reference", createable=False, updateable=False),
+        column("MasterRecordId", "reference", createable=False, updateable=False,
+               referenceTo=["Contact"]),
+        column("IsDeleted", "boolean", createable=False, updateable=False),
         column("SystemModstamp", "datetime", createable=False, updateable=False),
     ],
 }  # fmt: skip

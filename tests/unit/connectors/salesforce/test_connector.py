@@ -9,7 +9,7 @@ import pytest
 
 from crmsync.connectors.auth.authorisation import Access
 from crmsync.connectors.base import Connection, Key
-from crmsync.connectors.salesforce import connector as module
+from crmsync.connectors.salesforce import schemas
 from crmsync.connectors.salesforce.connector import Salesforce
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import (
@@ -216,7 +216,7 @@ def test_a_field_that_is_not_there_costs_no_call(org):
 
 def test_a_field_that_goes_away_is_noticed_by_its_refusal(api, monkeypatch):
     """What was described is described anew, so that records are refused without a call each."""
-    monkeypatch.setattr(module, "DOUBT_SECONDS", 0.0)
+    monkeypatch.setattr(schemas, "DOUBT_SECONDS", 0.0)
     left = [field for field in CONTACT["fields"] if field["name"] != "Email"]
     api.get(CONTACTS, json=CONTACT)
     api.get(CONTACTS, json=CONTACT | {"fields": left})
@@ -430,14 +430,18 @@ def test_an_error_of_the_library_holds_no_person(org):
 # --- metadata and changes -----------------------------------------------------------------
 
 
-def test_a_pull_goes_by_pages(org, monkeypatch):
-    """Each with the cursor to go on from; the last one is not empty."""
-    monkeypatch.setattr(module, "PAGE_RECORDS", 1)
+def test_a_pull_goes_by_pages(org):
+    """Each with the cursor to go on from: from there exactly, since it is long ago."""
+    more = "/services/data/v59.0/query/01gXX-1"
     first, second = shown(FIRST), shown(SECOND) | {"SystemModstamp": "2024-05-01T10:00:09.000+0000"}
-    org.get(f"{API}/query/", json=page(first, second))
-    pages = list(connector().changes("Contact", "2024-05-01T09:00:00.000+0000", ["Email"]))
-    assert [one.cursor for one in pages] == [first["SystemModstamp"], second["SystemModstamp"]]
-    assert "SystemModstamp >= 2024-05-01T08:55:00Z" in asked(org)
+    org.get(f"{API}/queryAll/", json=page(first, following=more))
+    org.get(f"{ORG}{more}", json=page(second))
+    pages = list(connector().changes("Contact", "2024-05-01T09:00:00Z", ["Email"]))
+    assert [one.cursor for one in pages] == [
+        f"2024-05-01T10:00:00Z/{FIRST}", f"2024-05-01T10:00:09Z/{SECOND}"
+    ]  # fmt: skip
+    asked_first = parse_qs(urlsplit(org.calls[1].request.url).query)["q"][0]
+    assert "SystemModstamp >= 2024-05-01T08:55:00Z ORDER BY SystemModstamp, Id" in asked_first
 
 
 def test_check_names_the_org(api):

@@ -245,3 +245,19 @@ def test_an_object_and_html_are_read_like_an_array():
 def test_every_code_means_something():
     """The table has no gaps."""
     assert all(isinstance(meaning, Meaning) for meaning in CODES.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("\nFROM Group WHERE Name = 'ann@x.io'\nsObject type 'Group' is not supported.", "Group"),
+        ("Didn't understand relationship 'OpportunityContactRoles' in FROM part",
+         "OpportunityContactRoles"),
+        ("ann@x.io", "of this query"),
+    ],
+)  # fmt: skip
+def test_an_object_that_a_query_may_not_see_is_named(words, name):
+    """And nothing else of Salesforce's words, which may quote the query."""
+    with pytest.raises(ConfigError, match=name) as caught:
+        refuse(answered(400, error("INVALID_TYPE", words)))
+    assert "ann" not in caught.value.user_message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmsync.connectors.salesforce.objects import described
-from crmsync.model import FieldType
+from crmsync.model import Directory, FieldType
 from tests.unit.connectors.salesforce.answers import choices, column, contact
 
 FIELDS = contact().schema.fields
@@ -72,3 +72,22 @@ def test_numbers_may_come_as_digits():
     """A length and a scale are numbers either way."""
     found = described("X", {"fields": [column("F", "double", length="18", scale="2")]})
     assert (found.schema.fields["F"].max_length, found.columns["F"].decimals) == (18, 2)
+
+
+def test_users_and_stages_are_known_by_name():
+    """Fields that hold a user's id, custom ones too, and an opportunity's stage."""
+    shown = [
+        column("OwnerId", "reference", referenceTo=["Group", "User"]),
+        column("Manager__c", "reference", referenceTo=["User"]),
+        column("AccountId", "reference", referenceTo=["Account"]),
+        column("StageName", "picklist"),
+    ]
+    deals = described("Opportunity", {"fields": shown}).schema.fields
+    assert {name: field.directory for name, field in deals.items()} == {
+        "OwnerId": Directory.OWNERS,
+        "Manager__c": Directory.OWNERS,
+        "AccountId": None,
+        "StageName": Directory.STAGES,
+    }
+    others = described("Contact", {"fields": shown}).schema.fields
+    assert others["StageName"].directory is None

@@ -76,6 +76,17 @@ def test_hundreds_of_fields_do_not_fit_an_address():
 
 def test_a_pull_looks_behind_its_cursor():
     """A transaction is stamped before it is committed."""
-    soql = Place.after("2024-05-01T10:00:00.000+0000").query("Contact", ["Email"])
+    soql = Place.of("2024-05-01T10:00:00Z").query("Contact", ["Email"])
     assert "SystemModstamp >= 2024-05-01T09:55:00Z ORDER BY SystemModstamp, Id" in soql
-    assert "1970" in Place.after(None).query("Contact", [])
+    assert "1970" in Place.of(None).query("Contact", [])
+
+
+def test_a_pull_goes_on_from_an_exact_place():
+    """Behind the last record of its second, so that a second of a million records has an end."""
+    cursor = "2024-05-01T10:00:00Z/0035e00000AbCdEAAV"
+    soql = Place.of(cursor).query("Contact", ["Email"])
+    assert (
+        "WHERE SystemModstamp >= 2024-05-01T10:00:00Z AND"
+        " (SystemModstamp > 2024-05-01T10:00:00Z OR Id > '0035e00000AbCdEAAV') ORDER BY"
+    ) in soql
+    assert str(Place.of(cursor)) == cursor

@@ -209,3 +209,30 @@ def test_storage_that_is_full_halts_when_every_record_says_so():
     assert caught.value.cause == "quota_exhausted"
     mixed = fates(creates(2), answered(200, [full, saved(FIRST)]))
     assert [r.outcome for r in mixed] == [Outcome.RETRY, Outcome.SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    ("batch", "row", "gone"),
+    [
+        (updates(FIRST), refused("ENTITY_IS_DELETED"), True),
+        (updates(FIRST), refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"), True),
+        (updates(FIRST, AccountId="x"), refused("INVALID_CROSS_REFERENCE_KEY", "no", "AccountId"),
+         False),
+        (updates(FIRST), refused("STRING_TOO_LONG", "no", "LastName"), False),
+        (updates(FIRST), refused("UNABLE_TO_LOCK_ROW"), False),
+        (upserts("a"), refused("ENTITY_IS_DELETED"), False),
+        (upserts("a"), refused("CANNOT_UPDATE_CONVERTED_LEAD"), True),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_gone_is_told_from_a_reference_that_is(batch, row, gone):
+    """As far as the answer tells; an upsert has no record to miss, but a converted lead."""
+    [part] = parts_of(batch, COLUMNS)
+    [result] = settle(fates_of(part, answered(200, [row])))
+    assert result.is_gone is gone
+
+
+def test_a_whole_call_can_say_that_its_one_record_is_gone():
+    """By its array of errors."""
+    [part] = parts_of(updates(FIRST), COLUMNS)
+    [result] = settle(fates_of(part, answered(404, error("ENTITY_IS_DELETED"))))
+    assert (result.outcome, result.is_gone) == (Outcome.REJECTED, True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -32,47 +31,25 @@ from crmsync.model import (
     Operation,
     Outcome,
 )
-from tests.openapi.recorded import scripted
+from tests.unit.connectors.zoho.answers import (
+    API,
+    CONTACTS,
+    COQL,
+    FIELDS,
+    LAYOUTS,
+    UPSERT,
+    answered,
+    calls,
+    described,
+    done,
+    params,
+    queries,
+    refused,
+    rows,
+    sent,
+)
 
-API = "https://www.zohoapis.eu"
-CONTACTS = f"{API}/crm/v8/Contacts"
-UPSERT = f"{CONTACTS}/upsert"
-COQL = f"{API}/crm/v8/coql"
-FIELDS = f"{API}/crm/v8/settings/fields"
-LAYOUTS = f"{API}/crm/v8/settings/layouts"
 NAMES = ["Last_Name", "Email", "Title"]
-
-
-class Counting(MemoryThrottle):
-    """A throttle without limits that keeps what was asked of it."""
-
-    def __init__(self):
-        super().__init__(())
-        self.asked = []
-
-    def acquire(self, call, **keys):
-        self.asked.append((call.scope, call.costs.get("credit")))
-        return super().acquire(call, **keys)
-
-
-@pytest.fixture
-def throttle():
-    """What the calls cost."""
-    return Counting()
-
-
-@pytest.fixture
-def zoho(throttle):
-    """A connector with a token."""
-    connection = Connection("crm", "zoho", {"token": "1000.x"}, base_url=API)
-    return Zoho(connection, throttle, FixedToken("1000.x"))
-
-
-@pytest.fixture
-def bare():
-    """Zoho, scripted; every answer must be asked for."""
-    with scripted("zoho") as mock:
-        yield mock
 
 
 @pytest.fixture
@@ -80,39 +57,6 @@ def api(bare):
     """The same, with a description of contacts."""
     bare.get(FIELDS, described(*NAMES, "Ext_Id", "Modified_Time"))
     return bare
-
-
-def described(*names, **more):
-    """The description of a module with fields of these names, all of them texts."""
-    fields = [{"api_name": name, "data_type": "text", **more.get(name, {})} for name in names]
-    return orjson.dumps({"fields": fields})
-
-
-def answered(*entries):
-    """The answer to a write."""
-    return orjson.dumps({"data": entries})
-
-
-def done(crm_id, **more):
-    """The entry of a record that was written."""
-    return {
-        "code": "SUCCESS",
-        "details": {"id": crm_id},
-        "message": "ok",
-        "status": "success",
-        **more,
-    }
-
-
-def refused(code="INVALID_DATA", **details):
-    """The entry of a record that was not written, or the refusal of a call."""
-    return {"code": code, "details": details, "message": "invalid data", "status": "error"}
-
-
-def rows(*found, more=False):
-    """The answer to a list or a query."""
-    info = {"count": len(found), "more_records": more}
-    return orjson.dumps({"data": found, "info": info})
 
 
 def upserts(*keys):
@@ -128,26 +72,6 @@ def by_id(action, *ids, **fields):
     """A batch of writes by id."""
     operations = [Operation(LinkId(n), action, fields, crm_id=i) for n, i in enumerate(ids)]
     return Batch("Contacts", action, operations)
-
-
-def calls(api, url):
-    """The requests to one address."""
-    return [call.request for call in api.calls if call.request.url.partition("?")[0] == url]
-
-
-def sent(api, url):
-    """The bodies of the requests to one address."""
-    return [orjson.loads(request.body) for request in calls(api, url)]
-
-
-def queries(api):
-    """The COQL of the queries sent."""
-    return [body["select_query"] for body in sent(api, COQL)]
-
-
-def params(request):
-    """The parameters of a request."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
 
 
 # --- writes -------------------------------------------------------------------------------
@@ -384,8 +308,9 @@ def test_more_fields_than_a_list_takes_are_read_in_two(bare, zoho):
     """50 at a time, put together; a record that is missing in one of them is not there."""
     names = [f"F{n}" for n in range(60)]
     bare.get(FIELDS, described(*names))
-    bare.get(CONTACTS, rows({"id": "7", "F0": "a"}, {"id": "8", "F0": "b"}))
-    bare.get(CONTACTS, rows({"id": "7", "F59": "z"}, {"id": "9", "F59": "y"}))
+    first, second = dict.fromkeys(names[:50]), dict.fromkeys(names[50:])
+    bare.get(CONTACTS, rows({"id": "7", **first, "F0": "a"}, {"id": "8", **first}))
+    bare.get(CONTACTS, rows({"id": "7", **second, "F59": "z"}, {"id": "9", **second}))
     seven, *others = zoho.read("Contacts", [Key("7"), Key("8"), Key("9")], names)
     assert (seven.fields["F0"], seven.fields["F59"], others) == ("a", "z", [None, None])
     asked = [params(request)["fields"].split(",") for request in calls(bare, CONTACTS)]
@@ -468,22 +393,6 @@ def test_nothing_is_not_taken_for_nobody(api, zoho, body):
     api.post(COQL, body)
     with pytest.raises(Unavailable):
         zoho.read("Contacts", [Key("a", "Email")], ["Email"])
-
-
-def test_what_changed(api, zoho, throttle):
-    """The first page is a small one, for one credit; those behind it are large."""
-    at = "2024-07-16T15:01:02+05:30"
-    api.post(COQL, rows({"id": "7", "Email": "li@x.io", "Modified_Time": at}, more=True))
-    api.post(COQL, rows({"id": "8", "Email": "ma@x.io", "Modified_Time": at}))
-    pages = list(zoho.changes("Contacts", "2024-07-16T09:00:00+00:00", ["Email"]))
-    assert [page.records[0].crm_id for page in pages] == ["7", "8"]
-    assert {page.cursor for page in pages} == {"2024-07-16T09:31:02+00:00"}
-    first, second = queries(api)
-    assert "Modified_Time >= '2024-07-16T08:55:00+00:00'" in first
-    assert "limit 0, 200" in first
-    assert "Modified_Time = '2024-07-16T09:31:02+00:00' and id > 7" in second
-    assert "limit 0, 2000" in second
-    assert throttle.asked[1:] == [("heavy", 1), ("heavy", 3)]
 
 
 # --- metadata -----------------------------------------------------------------------------

@@ -47,20 +47,20 @@ TYPES = [
 @pytest.mark.parametrize(("data_type", "kind"), TYPES)
 def test_types(data_type, kind):
     """Every type that can be written has one of ours."""
-    field = field_of(described(data_type=data_type)).schema
+    field = field_of(described(data_type=data_type), "Contacts").schema
     assert (field.type, field.writable) == (kind, True)
 
 
 def test_a_text_field():
     """Name, label and length are Zoho's; an empty `unique` says no."""
     expected = FieldSchema("Title", "Job title", FieldType.TEXT, max_length=100)
-    assert field_of(described()).schema == expected
+    assert field_of(described(), "Contacts").schema == expected
 
 
 @pytest.mark.parametrize("unique", [{"casesensitive": "false"}, {"casesensitive": True}])
 def test_a_unique_field(unique):
     """`unique` names no more than whether case counts."""
-    field = field_of(described(unique=unique))
+    field = field_of(described(unique=unique), "Contacts")
     assert field.schema.unique
     assert field.case_matters is (unique["casesensitive"] is True)
 
@@ -80,13 +80,13 @@ def test_a_unique_field(unique):
 )
 def test_what_cannot_be_written(members):
     """Neither what the API may not write nor a type that we do not know."""
-    assert not field_of(described(**members)).schema.writable
+    assert not field_of(described(**members), "Contacts").schema.writable
 
 
 def test_times_are_kept_in_whole_seconds():
     """A date and time has no fraction of a second, hence is rendered without one."""
-    assert field_of(described(data_type="datetime")).schema.whole_seconds
-    assert not field_of(described(data_type="date")).schema.whole_seconds
+    assert field_of(described(data_type="datetime"), "Contacts").schema.whole_seconds
+    assert not field_of(described(data_type="date"), "Contacts").schema.whole_seconds
 
 
 def test_choices():
@@ -97,7 +97,7 @@ def test_choices():
         {"actual_value": "old", "display_value": "Old", "type": "unused"},
         {"actual_value": "chat", "display_value": "web"},
     ]
-    field = field_of(described(data_type="picklist", pick_list_values=listed))
+    field = field_of(described(data_type="picklist", pick_list_values=listed), "Contacts")
     assert field.schema.options == (("web", "Internet"), ("chat", "web"))
     assert field.choices == {"web": "web", "Internet": "web", "chat": "chat"}
     assert field.allowed == "web, chat"
@@ -147,5 +147,7 @@ def test_a_lookup_is_not_made():
 )
 def test_numbers_may_come_as_digits(told, kept):
     """A length and the decimals are numbers either way, and nothing where they are none."""
-    field = field_of({"api_name": "F", "data_type": "text", "length": told, "decimal_place": told})
+    field = field_of(
+        {"api_name": "F", "data_type": "text", "length": told, "decimal_place": told}, "Contacts"
+    )
     assert (field.schema.max_length, field.decimals) == (kept, kept)

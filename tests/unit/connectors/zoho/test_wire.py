@@ -11,7 +11,7 @@ from crmsync.model import Action, Batch, CrmId, LinkId, Operation, Outcome
 
 def described(name, data_type="text", **members):
     """A field as Zoho describes it."""
-    return field_of({"api_name": name, "data_type": data_type, **members})
+    return field_of({"api_name": name, "data_type": data_type, **members}, "Contacts")
 
 
 CHOICE = [{"actual_value": "web", "display_value": "web"}]

@@ -68,7 +68,10 @@ def upsert_batch(call: Call) -> Answer:
 
 
 def read_batch(call: Call) -> Answer:
-    """Return records fresh from the primary store; those that are missing under 207."""
+    """Return records fresh from the primary store, those that are missing under 207.
+
+    With `archived` only those that are in the recycle bin.
+    """
     inputs = call.inputs(MAX_INPUTS)
     body, records, name = call.body, call.records, call.type
     id_property = body.get("idProperty")
@@ -224,6 +227,8 @@ def _passable(call: Call, error: ApiError) -> bool:
 def _find_to_read(call: Call, wanted: str, id_property: str | None) -> Record | None:
     if id_property is not None:
         return find(call, call.type, wanted, id_property)
+    if call.flag("archived"):
+        return call.portal.find_archived(call.type, wanted)
     follow = call.portal.settings.batch_read_follows_merges
     return call.records.find(wanted, follow_merges=follow)
 

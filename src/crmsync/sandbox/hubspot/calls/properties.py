@@ -155,6 +155,7 @@ def _create(call: Call, body: Json) -> Property:
             form_field=bool(body.get("formField")),
             display_order=body.get("displayOrder", -1),
             external_options=bool(body.get("externalOptions")),
+            referenced_type=body.get("referencedObjectType"),
             created=now,
             updated=now,
         )

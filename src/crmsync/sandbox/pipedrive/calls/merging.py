@@ -21,7 +21,7 @@ def merge(call: Call) -> Answer:
     other_id = body.get("merge_with_id")
     if not isinstance(other_id, int) or isinstance(other_id, bool):
         raise errors.gateway(400, "merge_with_id must be an integer")
-    survivor = call.company.merge(call.type, call.id, other_id)
+    survivor = call.company.merge(call.type, call.id, other_id, "api")
     loser_id = call.id if survivor.id == other_id else other_id
     return answer({**_in_v1(call.company, call.type, survivor), "merge_what_id": loser_id})
 

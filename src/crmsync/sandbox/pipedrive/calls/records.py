@@ -37,7 +37,7 @@ def delete(call: Call) -> Answer:
     """Delete a record."""
     call.allow()
     record = call.company.get(call.type, call.id)
-    call.company.delete(call.type, record)
+    call.company.delete(call.type, record, "api")
     return answer({"id": record.id})
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from crmsync.sandbox.http import Answer
 from crmsync.sandbox.salesforce.calls.call import Call, Json
 from crmsync.sandbox.salesforce.errors import Refusal
+from crmsync.sandbox.salesforce.records import Record
 from crmsync.sandbox.salesforce.soql.cursors import Cursor
+from crmsync.sandbox.salesforce.soql.meaning import Selection
 from crmsync.sandbox.salesforce.soql.run import run
 
 _BATCH_SIZE = re.compile(r"batchsize\s*=\s*(\d+)", re.IGNORECASE)
@@ -39,12 +42,15 @@ def _query(call: Call, *, deleted_too: bool) -> Answer:
     if found.selection is None:
         return Answer.of(200, {"totalSize": len(found.rows), "done": True, "records": []})
     page = min(call.org.settings.query_page, _batch_size(call))
-    if len(found.rows) <= page:
-        cursor, locator = Cursor(found.rows, found.selection, page, 0.0), ""
-    else:
-        locator = call.org.cursors.keep(found.rows, found.selection, page)
-        cursor, _ = call.org.cursors.find(f"{locator}-0")
-    return Answer.of(200, _page(call, cursor, 0, locator))
+    return Answer.of(200, _first_page(call, found.rows, found.selection, page))
+
+
+def _first_page(call: Call, rows: Sequence[Record], selection: Selection, page: int) -> Json:
+    if len(rows) <= page:
+        return _page(call, Cursor(rows, selection, page, 0.0), 0, "")
+    locator = call.org.cursors.keep(rows, selection, page)
+    cursor, _ = call.org.cursors.find(f"{locator}-0")
+    return _page(call, cursor, 0, locator)
 
 
 def _page(call: Call, cursor: Cursor, start: int, locator: str) -> Json:
@@ -53,8 +59,16 @@ def _page(call: Call, cursor: Cursor, start: int, locator: str) -> Json:
     answer: Json = {"totalSize": len(cursor.rows), "done": end >= len(cursor.rows)}
     if not answer["done"]:
         answer["nextRecordsUrl"] = f"/services/data/v{call.version}/query/{locator}-{end}"
-    answer["records"] = [cursor.selection.show(record, call.version) for record in rows]
+    answer["records"] = [_row(call, cursor.selection, record) for record in rows]
     return answer
+
+
+def _row(call: Call, selection: Selection, record: Record) -> Json:
+    row = selection.show(record, call.version)
+    for name, children in selection.children.items():
+        found, page = children.by_parent.get(record.id), call.org.settings.subquery_page
+        row[name] = found and _first_page(call, found, children.selection, page)
+    return row
 
 
 def _batch_size(call: Call) -> int:

@@ -1,7 +1,8 @@
 """Reading SOQL text into a `Query`. What it means is none of this module's business.
 
-Understood: SELECT of fields, also of parents, and of COUNT(); FROM one object; WHERE with
-comparisons, LIKE, IN, AND, OR, NOT and parentheses; ORDER BY, LIMIT and OFFSET.
+Understood: SELECT of fields, also of parents, of children by a query in parentheses, and of
+COUNT(); FROM one object; WHERE with comparisons, LIKE, IN, AND, OR, NOT and parentheses; ORDER BY,
+LIMIT and OFFSET.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Query:
 
     fields: tuple[tuple[str, ...], ...]
     """Paths of names; none for COUNT()."""
+    children: tuple[Query, ...]
+    """Queries of children, each from the name of a relationship."""
     object_type: str
     where: Condition | None
     order: tuple[Order, ...]
@@ -83,7 +86,9 @@ class Query:
 _GRAMMAR = r"""
 query: _SELECT selection _FROM NAME where? order? limit? offset?
 selection: _COUNT "(" ")" -> count
-         | path ("," path)* -> fields
+         | chosen ("," chosen)* -> fields
+?chosen: path
+       | "(" query ")"
 path: NAME ("." NAME)*
 where: _WHERE condition
 ?condition: term
@@ -184,10 +189,10 @@ def _characters(raw: str, more_escapes: str) -> Iterator[tuple[str, bool]]:
 class _Builder(Transformer[Token, Query]):
     """From lark's tree, bottom up, to a `Query`."""
 
-    def count(self, _children: list[Any]) -> tuple[tuple[str, ...], ...]:
+    def count(self, _children: list[Any]) -> tuple[()]:
         return ()
 
-    def fields(self, children: list[Any]) -> tuple[tuple[str, ...], ...]:
+    def fields(self, children: list[Any]) -> tuple[tuple[str, ...] | Query, ...]:
         return tuple(children)
 
     def path(self, children: list[Token]) -> tuple[str, ...]:
@@ -236,10 +241,11 @@ class _Builder(Transformer[Token, Query]):
         return "offset", _whole(children[0])
 
     def query(self, children: list[Any]) -> Query:
-        fields, object_type, *clauses = children
+        chosen, object_type, *clauses = children
         said = dict(clauses)
         return Query(
-            fields,
+            tuple(one for one in chosen if not isinstance(one, Query)),
+            tuple(one for one in chosen if isinstance(one, Query)),
             str(object_type),
             said.get("where"),
             said.get("order", ()),

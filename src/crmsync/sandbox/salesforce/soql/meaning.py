@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crmsync.sandbox.salesforce import errors
+from crmsync.sandbox.salesforce.default_fields import CHILDREN, Child
 from crmsync.sandbox.salesforce.errors import Refusal
 from crmsync.sandbox.salesforce.fields import NUMBERS, Field
 from crmsync.sandbox.salesforce.reading import attributes, shown_value
@@ -53,6 +54,14 @@ class Column:
     """The value as it compares with others: of text, without case."""
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What a query inside another one found, by parent."""
+
+    selection: Selection
+    by_parent: Mapping[str, list[Record]]
+
+
 @dataclass(slots=True)
 class Selection:
     """What a query shows of a record, its parents inside."""
@@ -60,6 +69,8 @@ class Selection:
     table: Table
     parts: dict[str, tuple[Field, Selection | None]] = field(default_factory=dict)
     """By the name shown: a field, or a reference with what is shown of the parent."""
+    children: dict[str, Children] = field(default_factory=dict)
+    """By the name of the relationship; shown by whoever makes pages."""
 
     def show(self, record: Record, version: str) -> dict[str, Any]:
         """Return a row of the answer."""
@@ -241,6 +252,20 @@ def _relationship(table: Table, name: str) -> Field:
         )
         raise Refusal("INVALID_FIELD", words)
     return found
+
+
+def find_child(table: Table, name: str) -> Child:
+    """Return the relationship to children that a query names, in any case."""
+    for child in CHILDREN.get(table.type.name, ()):
+        if child.relationship.lower() == name.lower():
+            return child
+    words = (
+        f"Didn't understand relationship '{name}' in FROM part of query call. If you are "
+        "attempting to use a custom relationship, be sure to append the '__r' after the custom "
+        "relationship name. Please reference your WSDL or the describe call for the appropriate "
+        "names."
+    )
+    raise Refusal("INVALID_TYPE", words)
 
 
 def find_table(tables: Mapping[str, Table], name: str) -> Table:

@@ -51,7 +51,12 @@ def run(org: Org, query: Query) -> Result:
     passes = _test(org, query.module, query.where)
     records = org.modules[query.module]
     candidates = _candidates(records, query.where)
-    found = [r for r in (records.live() if candidates is None else candidates) if passes(r)]
+    hides = not org.settings.coql_shows_converted and not _asks_for_converted(query.where)
+    found = [
+        record
+        for record in (records.live() if candidates is None else candidates)
+        if not (hides and "converted" in record.states) and passes(record)
+    ]
     _sort(org, query, found)
     page = found[query.offset : query.offset + query.limit]
     return Result([_row(record, shown) for record in page], query.offset + len(page) < len(found))
@@ -88,6 +93,10 @@ def _criteria(condition: Condition) -> Iterator[Criterion]:
         yield from _criteria(condition.right)
     else:
         yield condition
+
+
+def _asks_for_converted(condition: Condition) -> bool:
+    return any(criterion.path == ("Converted__s",) for criterion in _criteria(condition))
 
 
 # --- finding ------------------------------------------------------------------------------------

@@ -36,6 +36,47 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_connections")),
     )
     op.create_table(
+        "cursors",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("fields_hash", sa.String(length=64), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("read_at", tables.Instant(), nullable=True),
+        sa.Column("swept_at", tables.Instant(), nullable=True),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("lease_until", tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", "subject", name=op.f("pk_cursors")),
+    )
+    op.create_table(
+        "deal_people",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("deal_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "deal_id", "person_id", name=op.f("pk_deal_people")),
+    )
+    op.create_index("ix_deal_people_person_id", "deal_people", ["connection", "person_id"])
+
+    op.create_table(
+        "deals",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("crm_id", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("amount", sa.Float(), nullable=True),
+        sa.Column("created_at", tables.Instant(), nullable=True),
+        sa.Column("modified_at", tables.Instant(), nullable=True),
+        sa.Column("closed_at", tables.Instant(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "crm_id", name=op.f("pk_deals")),
+    )
+    op.create_table(
+        "directories",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("directory", sa.Text(), nullable=False),
+        sa.Column("read_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "directory", name=op.f("pk_directories")),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -51,6 +92,37 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "message_id", name=op.f("uq_events_source_message_id")),
     )
     op.create_index("ix_events_profile_id", "events", ["profile_id"])
+
+    op.create_table(
+        "field_flips",
+        sa.Column("link_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("turns", sa.Integer(), nullable=False),
+        sa.Column("since", tables.Instant(), nullable=False),
+        sa.Column("theirs", sa.LargeBinary(), nullable=False),
+        sa.Column("frozen_at", tables.Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("link_id", "field", name=op.f("pk_field_flips")),
+    )
+    op.create_table(
+        "hints",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("crm_id", sa.Text(), nullable=False),
+        sa.Column("due_at", tables.Instant(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("successor", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", "object_type", "crm_id", name=op.f("pk_hints")),
+    )
+    op.create_index("ix_hints_due_at", "hints", ["connection", "due_at"])
+
+    op.create_table(
+        "hook_events",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("received_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "key", name=op.f("pk_hook_events")),
+    )
+    op.create_index("ix_hook_events_received_at", "hook_events", ["received_at"])
 
     op.create_table(
         "identifiers",
@@ -73,6 +145,7 @@ def upgrade() -> None:
         sa.Column("desired_version", sa.BigInteger(), nullable=False),
         sa.Column("acked_version", sa.BigInteger(), nullable=False),
         sa.Column("snapshot_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("written_at", tables.Instant(), nullable=True),
         sa.Column("due_at", tables.Instant(), nullable=True),
         sa.Column("verify_at", tables.Instant(), nullable=True),
         sa.Column("wake_at", tables.Instant(), nullable=True),
@@ -131,6 +204,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "object_type", name=op.f("pk_object_schemas")),
     )
     op.create_table(
+        "owners",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "id", name=op.f("pk_owners")),
+    )
+    op.create_table(
         "profiles",
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
@@ -183,6 +265,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sync", "trigger", "tick_at", name=op.f("pk_schedule_ticks")),
     )
     op.create_table(
+        "stages",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("pipeline_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("pipeline", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "pipeline_id", "id", name=op.f("pk_stages")),
+    )
+    op.create_table(
         "sync_log",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
@@ -222,4 +314,10 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("first_seen_at", tables.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_trait_names")),
+    )
+    op.create_table(
+        "watches",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("look_at", tables.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_watches")),
     )

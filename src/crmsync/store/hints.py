@@ -1,0 +1,124 @@
+"""Records to read soon: a CRM's webhook told of them, or what is known of them may be stale.
+
+One row per record, however often it was told of: a storm of webhooks is one read each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+
+from crmsync.model import CrmId, Hint
+from crmsync.store import bulk
+from crmsync.store.tables import hints, hook_events
+
+REPEATED_WITHIN = timedelta(days=2)
+"""How long a delivery is remembered: vendors repeat one for a day at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToRead:
+    """A record to read."""
+
+    object_type: str
+    crm_id: CrmId
+    told: int
+    successor: CrmId | None = None
+    """The record that it was merged into, where only a webhook says so."""
+
+
+def take(
+    connection: Connection, name: str, told: Sequence[Hint], due: datetime, now: datetime
+) -> int:
+    """Note what a delivery told of, unless it was told before; return how many are new."""
+    connection.execute(
+        delete(hook_events).where(
+            hook_events.c.connection == name, hook_events.c.received_at < now - REPEATED_WITHIN
+        )
+    )
+    keys = {hint.key for hint in told}
+    seen = set(
+        connection.execute(
+            select(hook_events.c.key).where(
+                hook_events.c.connection == name, bulk.among(connection, hook_events.c.key, keys)
+            )
+        ).scalars()
+    )
+    fresh = {hint.key: hint for hint in told if hint.key not in seen}
+    rows = [{"connection": name, "key": key, "received_at": now} for key in fresh]
+    bulk.insert(connection, hook_events, rows, or_ignore=True)
+    ask(connection, name, {(h.object_type, h.crm_id) for h in fresh.values()}, due)
+    for hint in fresh.values():
+        if hint.successor is not None:
+            merged = ToRead(hint.object_type, hint.crm_id, 0)
+            change = update(hints).where(_is(name, merged))
+            connection.execute(change.values(successor=hint.successor))
+    return len(fresh)
+
+
+def ask(
+    connection: Connection, name: str, records: Collection[tuple[str, CrmId]], due: datetime
+) -> None:
+    """Have records read at a moment; one that is to be read already keeps its own."""
+    by_type: dict[str, list[CrmId]] = {}
+    for object_type, crm_id in sorted(records):
+        by_type.setdefault(object_type, []).append(crm_id)
+    for object_type, ids in by_type.items():
+        connection.execute(
+            update(hints)
+            .where(
+                hints.c.connection == name,
+                hints.c.object_type == object_type,
+                bulk.among(connection, hints.c.crm_id, ids),
+            )
+            .values(told=hints.c.told + 1)
+        )
+        place = {"connection": name, "object_type": object_type}
+        rows = [{**place, "crm_id": crm_id, "due_at": due, "told": 1} for crm_id in ids]
+        bulk.insert(connection, hints, rows, or_ignore=True)
+
+
+def due(
+    connection: Connection, name: str, object_type: str, now: datetime, limit: int
+) -> list[ToRead]:
+    """Return records of one type that are to be read now, the longest waiting first."""
+    rows = connection.execute(
+        select(hints.c.object_type, hints.c.crm_id, hints.c.told, hints.c.successor)
+        .where(
+            hints.c.connection == name, hints.c.object_type == object_type, hints.c.due_at <= now
+        )
+        .order_by(hints.c.due_at)
+        .limit(limit)
+    )
+    return [ToRead(*row) for row in rows]
+
+
+def postpone(connection: Connection, name: str, later: Sequence[ToRead], due: datetime) -> None:
+    """Read records at a later moment."""
+    for one in later:
+        connection.execute(update(hints).where(_is(name, one)).values(due_at=due))
+
+
+def done(connection: Connection, name: str, read: Sequence[ToRead]) -> None:
+    """Forget records that were read, unless they were told of again meanwhile."""
+    for one in read:
+        connection.execute(delete(hints).where(_is(name, one), hints.c.told == one.told))
+
+
+def next_due(connection: Connection, name: str) -> datetime | None:
+    """Return when the next record of a connection is to be read."""
+    moment: datetime | None = connection.execute(
+        select(func.min(hints.c.due_at)).where(hints.c.connection == name)
+    ).scalar()
+    return moment
+
+
+def _is(name: str, one: ToRead) -> ColumnElement[bool]:
+    return and_(
+        hints.c.connection == name,
+        hints.c.object_type == one.object_type,
+        hints.c.crm_id == one.crm_id,
+    )

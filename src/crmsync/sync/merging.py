@@ -1,0 +1,83 @@
+"""When two of our profiles turned out to be one and each has a record: merge those, if asked to.
+
+`on_merge: merge_in_crm`. The record of the profile that stayed wins. One worker at a time does it,
+and a merge that was done already, by us or by somebody in the CRM, is no mistake.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.mapping.compiled import OnMerge, SyncMapping
+from crmsync.model import CrmId
+from crmsync.store import cursors, link_merges
+from crmsync.store.cursors import Reading, Subject
+from crmsync.store.link_merges import Duplicate
+from crmsync.sync.context import Sync, Works
+
+MERGES = "@merges"
+AT_ONCE = 50
+"""Pairs merged in one round: each is a call."""
+SOON = timedelta(seconds=1)
+
+log = structlog.get_logger()
+
+
+def has_merges(works: Works, name: str) -> bool:
+    """Whether records of a connection are waiting to be merged."""
+    mappings = merging(works, name)
+    if not mappings:
+        return False
+    with works.store.database.read() as connection:
+        return any(link_merges.duplicates(connection, name, m.object_type, 1) for m in mappings)
+
+
+def merge_records(works: Works, name: str) -> int:
+    """Merge the records of people who turned out to be one; return how many pairs.
+
+    Raises what a CRM call raises.
+    """
+    return sum(_merge_some(works.open_sync(mapping)) for mapping in merging(works, name))
+
+
+def merging(works: Works, name: str) -> list[SyncMapping]:
+    """Return the mappings of a connection that have records merged."""
+    return [
+        mapping
+        for mapping in works.configuration.mappings
+        if mapping.connection == name and mapping.on_merge is OnMerge.MERGE_IN_CRM
+    ]
+
+
+def _merge_some(sync: Sync) -> int:
+    database, mapping = sync.store.database, sync.mapping
+    subject = Subject(
+        mapping.connection, f"{MERGES}:{mapping.object_type}", frozenset(), SOON, SOON
+    )
+    lease = timedelta(seconds=sync.timing.lease_seconds)
+
+    def begin(connection: Connection) -> tuple[Reading | None, list[Duplicate]]:
+        reading = cursors.begin_reading(connection, subject, database.now(connection), lease)
+        place = mapping.connection, mapping.object_type
+        return reading, link_merges.duplicates(connection, *place, AT_ONCE) if reading else []
+
+    reading, pairs = database.transact(begin)
+    try:
+        for pair in pairs:
+            _merge(sync, pair)
+    finally:
+        if reading is not None:
+            database.transact(
+                lambda c: cursors.end_reading(c, reading, database.now(c), whole=True)
+            )
+    return len(pairs)
+
+
+def _merge(sync: Sync, pair: Duplicate) -> None:
+    database, mapping = sync.store.database, sync.mapping
+    stays: CrmId = sync.connector.merge(mapping.object_type, pair.winner, pair.loser)
+    log.info("records_merged", sync=mapping.sync, link=pair.winner_link)
+    database.transact(lambda c: link_merges.merged(c, pair, stays, database.now(c)))

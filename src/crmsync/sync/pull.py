@@ -1,0 +1,295 @@
+"""The pull: what changed in a CRM ─► pages ─► profiles, for one connection.
+
+Two ways in, one way on: the cursor of each object type (and of deals) is read every
+`timing.pull_seconds`, and records that a webhook told of are read at once. A page and its cursor
+are taken in one transaction (`taking`, `deal_taking`), so a crash repeats a page and loses none;
+what is taken twice changes nothing. Called by the workers and by `crmsync pull`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.connectors.base import Key
+from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.model import Directory, Fields, ObjectSchema, Record
+from crmsync.store import cursors, hints
+from crmsync.store.cursors import DEALS, Reading, Subject
+from crmsync.store.links import earliest
+from crmsync.sync.context import Sync, Works
+from crmsync.sync.deal_taking import take_deals, tell_people
+from crmsync.sync.delivery import MISFIT, Rest
+from crmsync.sync.naming import names_of
+from crmsync.sync.push import leave_alone, live_schema, rest_for
+from crmsync.sync.reading import Reader
+from crmsync.sync.taking import take
+
+HINTS_AT_ONCE = 1_000
+"""Records that were told of, read in one go."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What a pull came to so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """taken, unchanged, later, drifted, frozen, deals, and the fates of `life`."""
+    records: int = 0
+    rest: Rest | None = None
+    """Why it stopped early."""
+    busy: bool = False
+    """Somebody else reads the same."""
+
+
+Progress = Callable[[Pulled], None]
+
+
+def reads_back(mapping: SyncMapping) -> bool:
+    """Whether a mapping takes anything from its CRM."""
+    return bool(mapping.pulls or mapping.deals)
+
+
+def next_pull(works: Works, name: str) -> datetime | None:
+    """Return when a connection is to be read next; None where nothing ever is."""
+    with works.store.database.read() as connection:
+        now = works.store.database.now(connection)
+        moments = [
+            cursors.next_reading(connection, subject) or now for subject in _subjects(works, name)
+        ]
+        return earliest(hints.next_due(connection, name), *moments) if moments else None
+
+
+def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
+    works: Works,
+    name: str,
+    *,
+    only: Sequence[SyncMapping] = (),
+    go_on: Callable[[], bool] = lambda: True,
+    due_only: bool = False,
+    anew: bool = False,
+    progress: Progress = lambda _: None,
+) -> Pulled:
+    """Read what changed in a connection's CRM.
+
+    `only` these mappings; `due_only`: what it is time for; `anew`: everything, from the beginning.
+    """
+    pulled = Pulled()
+    for task in _tasks(works, name, only):
+        if not go_on():
+            break
+        try:
+            task.run(pulled, go_on, due_only=due_only, anew=anew, progress=progress)
+        except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
+            pulled.rest = rest_for(trouble)
+            leave_alone(works.store, task.sync.mapping, pulled.rest)
+            if pulled.rest.cause != MISFIT:
+                break
+    return pulled
+
+
+@dataclass(slots=True)
+class _Task:
+    """Reading one subject of a connection."""
+
+    works: Works
+    sync: Sync
+    subject: Subject
+    mappings: Sequence[SyncMapping]
+    """Those that read deals; else the one of the object type."""
+
+    def run(
+        self,
+        pulled: Pulled,
+        go_on: Callable[[], bool],
+        *,
+        due_only: bool,
+        anew: bool,
+        progress: Progress,
+    ) -> None:
+        """Read what was told of, then what changed since the cursor."""
+        database = self.sync.store.database
+        with database.read() as connection:
+            now = database.now(connection)
+            told = hints.due(
+                connection, self.subject.connection, self._object_type, now, HINTS_AT_ONCE
+            )
+            due = cursors.next_reading(connection, self.subject)
+        if told:
+            self._read_told(told, pulled)
+            progress(pulled)
+        if due_only and due is not None and due > now:
+            return
+        reading = database.transact(
+            lambda c: cursors.begin_reading(
+                c, self.subject, database.now(c), self._lease, anew=anew
+            )
+        )
+        if reading is None:
+            pulled.busy = True
+            return
+        whole = False
+        try:
+            whole = self._read_changes(reading, pulled, go_on, progress)
+        finally:
+            database.transact(
+                lambda c: cursors.end_reading(c, reading, database.now(c), whole=whole)
+            )
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self.sync.timing.lease_seconds)
+
+    @property
+    def _object_type(self) -> str:
+        return "deals" if self.subject.name == DEALS else self.subject.name
+
+    def _read_changes(
+        self, reading: Reading, pulled: Pulled, go_on: Callable[[], bool], progress: Progress
+    ) -> bool:
+        """Read page after page; return whether all there was has been read."""
+        database, fields = self.sync.store.database, sorted(self.subject.fields)
+        schema, readers = self._readers()
+
+        def step(cursor: str) -> Callable[[Connection], bool]:
+            return lambda c: cursors.read_up_to(c, reading, cursor, database.now(c) + self._lease)
+
+        if self.subject.name == DEALS:
+            for deals in self.sync.connector.deals(reading.cursor, fields):
+                pulled.records += len(deals.deals)
+                readers = self._informed(readers, schema, (deal.fields for deal in deals.deals))
+                counts = take_deals(readers, deals.deals, schema, step(deals.cursor))
+                if not _counted(pulled, counts, progress) or not go_on():
+                    return False
+            return True
+        began = database.transact(database.now)
+        object_type = self.subject.name
+        for page in self.sync.connector.changes(object_type, reading.cursor, fields):
+            pulled.records += len(page.records)
+            readers = self._informed(readers, schema, (r.fields for r in page.records))
+            books = take(readers[0], page.records, began, step(page.cursor))
+            if not _counted(pulled, books.counts if books else None, progress) or not go_on():
+                return False
+            began = database.transact(database.now)
+        return True
+
+    def _read_told(self, told: Sequence[hints.ToRead], pulled: Pulled) -> None:
+        """Read the records that a webhook told of, fresh."""
+        database, connector = self.sync.store.database, self.sync.connector
+        ids, fields = [one.crm_id for one in told], sorted(self.subject.fields)
+        schema, readers = self._readers()
+        name = self.subject.connection
+
+        def step(connection: Connection) -> bool:
+            hints.done(connection, name, told)
+            return True
+
+        pulled.records += len(ids)
+        if self.subject.name == DEALS:
+            found = connector.deals_by_id(ids, fields)
+            readers = self._informed(readers, schema, (deal.fields for deal in found))
+            pulled.counts += take_deals(readers, found, schema, step) or Counter()
+            return
+        began = database.transact(database.now)
+        records = list(self._fresh(told, fields))
+        readers = self._informed(readers, schema, (record.fields for record in records))
+        books = take(readers[0], records, began, step, is_fresh=True)
+        pulled.counts += books.counts if books else Counter()
+        if self.sync.mapping.deals is not None:
+            deal_schema = _deal_schema(self.sync)
+            pulled.counts += database.transact(
+                lambda c: tell_people(c, readers[0], ids, deal_schema)
+            )
+
+    def _fresh(self, told: Sequence[hints.ToRead], fields: Sequence[str]) -> Iterator[Record]:
+        connector, size = self.sync.connector, self.sync.connector.capabilities.records_per_read
+        for start in range(0, len(told), size):
+            some = told[start : start + size]
+            keys = [Key(one.crm_id) for one in some]
+            found = connector.read(self.subject.name, keys, fields)
+            for one, record in zip(some, found, strict=True):
+                gone = Record(one.crm_id, {}, is_deleted=True, successor=one.successor)
+                yield record or gone
+
+    def _informed(
+        self, readers: list[Reader], schema: ObjectSchema, page: Iterable[Fields]
+    ) -> list[Reader]:
+        """Have the CRM's owners and stages read again where a page names one that is new."""
+        names, by_field = readers[0].names, _directories(schema, self.subject)
+        if all(
+            names.has(directory, fields.get(name))
+            for fields in page
+            for name, directory in by_field.items()
+        ):
+            return readers
+        fresh = names_of(self.sync, set(by_field.values()), unknown=True)
+        return [replace(reader, names=fresh) for reader in readers]
+
+    def _readers(self) -> tuple[ObjectSchema, list[Reader]]:
+        """Return the fields that are read, and what pages are judged by."""
+        if self.subject.name == DEALS:
+            schema = _deal_schema(self.sync)
+            names = names_of(self.sync, _directories(schema, self.subject).values())
+            syncs = [self.works.open_sync(mapping) for mapping in self.mappings]
+            return schema, [Reader.of(self.works, one, live_schema(one), names) for one in syncs]
+        schema = live_schema(self.sync)
+        names = names_of(self.sync, _directories(schema, self.subject).values())
+        return schema, [Reader.of(self.works, self.sync, schema, names)]
+
+
+def _counted(pulled: Pulled, counts: Counter[str] | None, progress: Progress) -> bool:
+    """Count a page; False where it was not ours to take."""
+    if counts is None:
+        pulled.busy = True
+        return False
+    pulled.counts += counts
+    progress(pulled)
+    return True
+
+
+def _tasks(works: Works, name: str, only: Sequence[SyncMapping]) -> Iterator[_Task]:
+    mappings = [m for m in works.configuration.mappings if m.connection == name]
+    wanted = [m for m in mappings if reads_back(m) and (not only or m in only)]
+    by_type = {subject.name: subject for subject in _subjects(works, name)}
+    for mapping in wanted:
+        if mapping.pulls:
+            subject = by_type[mapping.object_type]
+            yield _Task(works, works.open_sync(mapping), subject, [mapping])
+    with_deals = [m for m in mappings if m.deals]
+    if any(m.deals for m in wanted):
+        yield _Task(works, works.open_sync(with_deals[0]), by_type[DEALS], with_deals)
+
+
+def _subjects(works: Works, name: str) -> list[Subject]:
+    """Return what is read of a connection, with the fields of all mappings that read it."""
+    timing = works.configuration.connections[name].timing
+    every = timedelta(seconds=timing.pull_seconds)
+    sweep = timedelta(seconds=timing.reread_seconds)
+    mappings = [m for m in works.configuration.mappings if m.connection == name]
+    found = [
+        Subject(name, m.object_type, frozenset(m.read_fields), every, sweep)
+        for m in mappings
+        if m.pulls
+    ]
+    of_deals = frozenset(p.name for m in mappings if m.deals for p in m.deals.pulls)
+    if of_deals:
+        found.append(Subject(name, DEALS, of_deals, every, sweep))
+    return found
+
+
+def _directories(schema: ObjectSchema, subject: Subject) -> dict[str, Directory]:
+    """Return which of the fields that are read hold ids of what."""
+    described = (schema.fields.get(name) for name in subject.fields)
+    return {one.name: one.directory for one in described if one and one.directory}
+
+
+def _deal_schema(sync: Sync) -> ObjectSchema:
+    return live_schema(sync, deals=True)

@@ -1,0 +1,240 @@
+"""What a page of changed records needs to be judged by, and the books that are kept meanwhile.
+
+`Reader` is worked out once per pull of a mapping; `Books` hold what one transaction changes, and
+`close` saves it: profiles, history, marks, links, log, and what has to be read once more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from crmsync.identity.facts import facts
+from crmsync.identity.pulled import write_pulled
+from crmsync.identity.state import Touched
+from crmsync.identity.times import parse_time
+from crmsync.mapping.compiled import Conflict, Drift, FieldMapping, PullField, SyncMapping
+from crmsync.mapping.render import render
+from crmsync.model import (
+    CrmId,
+    Directory,
+    Failure,
+    Identifier,
+    IdentifierKind,
+    LinkId,
+    ObjectSchema,
+    Profile,
+    ProfileId,
+    RunId,
+    RunTrigger,
+    Value,
+)
+from crmsync.planning.changes import desired_record, difference, normalisers
+from crmsync.planning.names import Names
+from crmsync.planning.normalise import Normaliser
+from crmsync.planning.reading import Flips, Owner
+from crmsync.store import hints, inbox, link_records, links, profiles, read_log, runs
+from crmsync.store.inbox import StoredChange
+from crmsync.store.link_records import Linked
+from crmsync.store.read_log import Entry
+from crmsync.sync.context import Sync, Works
+from crmsync.sync.marking import marks_of
+
+_OWNERS: Mapping[Conflict, Owner] = {
+    Conflict.OURS: Owner.OURS,
+    Conflict.THEIRS: Owner.THEIRS,
+    Conflict.NEWEST: Owner.NEWEST,
+    Conflict.ONLY_IF_EMPTY: Owner.WHO_COMES_FIRST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One mapping, seen from the CRM's side."""
+
+    works: Works
+    sync: Sync
+    schema: ObjectSchema
+    names: Names
+    canonical: Mapping[str, Normaliser]
+    pulls: Mapping[str, PullField]
+    """By CRM field: what is read back into a trait."""
+
+    @classmethod
+    def of(cls, works: Works, sync: Sync, schema: ObjectSchema, names: Names) -> Reader:
+        """Work out what every page of a mapping is judged by."""
+        mapping = sync.mapping
+        fields = [f.name for f in mapping.fields]
+        return cls(
+            works,
+            sync,
+            schema,
+            names,
+            normalisers([*fields, *(name for name, _ in mapping.match)], schema.fields),
+            {p.name: p for p in mapping.pulls},
+        )
+
+    @property
+    def mapping(self) -> SyncMapping:
+        """Return the mapping."""
+        return self.sync.mapping
+
+    def owner_of(self, field: FieldMapping) -> Owner:
+        """Return who decides what a field holds."""
+        if field.conflict is Conflict.OURS and self.mapping.drift is Drift.REASSERT:
+            return Owner.OURS_AT_ONCE
+        return _OWNERS[field.conflict]
+
+    def takes_turns(self, name: str) -> bool:
+        """Whether both sides may write a field again and again."""
+        return any(
+            self.owner_of(f) is not Owner.WHO_COMES_FIRST
+            for f in self.mapping.fields
+            if f.name == name
+        )
+
+    def desired(self, profile: Profile, company: Profile | None) -> dict[str, Value]:
+        """Return what the record should hold; nothing where it cannot be said, or need not be."""
+        wanted = render(self.mapping, facts(profile, company))
+        if not wanted.in_scope:
+            return {}
+        record = desired_record({**wanted.match, **wanted.fields}, wanted.unusable, self.canonical)
+        return {} if isinstance(record, Failure) else record
+
+    def shown(self, pull: PullField, value: Value, schema: ObjectSchema | None = None) -> Value:
+        """Return a field's value as people know it. Raises `NoSuchName`."""
+        described = (schema or self.schema).fields.get(pull.name)
+        directory: Directory | None = described.directory if described else None
+        return self.names.shown(directory, value) if directory else value
+
+
+@dataclass(slots=True)
+class Books:
+    """What one page changes; kept until the end of its transaction."""
+
+    reader: Reader
+    connection: Connection
+    now: datetime
+    people: dict[ProfileId, Profile]
+    """Locked; in the order in which everybody locks them."""
+    companies: dict[ProfileId, Profile]
+    email_owners: dict[str, ProfileId] = field(default_factory=dict)
+    """Who has each of the e-mails that the page holds."""
+    touched: dict[ProfileId, Touched] = field(default_factory=dict)
+    changed_links: dict[LinkId, Linked] = field(default_factory=dict)
+    own: dict[ProfileId, Linked] = field(default_factory=dict)
+    """The links of this mapping whose people's traits were changed by it."""
+    flips: dict[tuple[LinkId, str], Flips] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    again: set[CrmId] = field(default_factory=set)
+    """Records to read once more, when what was sent of them has settled."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def company_of(self, profile: Profile) -> Profile | None:
+        """Return a person's company."""
+        return self.companies.get(profile.company_id) if profile.company_id else None
+
+    def write(
+        self,
+        linked: Linked,
+        pull: PullField,
+        value: Any,  # noqa: ANN401 - any JSON
+        at: datetime,
+        source: str,
+    ) -> Failure | None:
+        """Write a trait that the CRM decides; return why it was not."""
+        profile = self.people[linked.profile_id]
+        is_email = pull.trait == "email" and isinstance(value, str)
+        if is_email:
+            value = value.strip().lower()
+            if self.email_owners.setdefault(value, profile.id) != profile.id:
+                return _email_taken(pull)
+        touched = self.touched.setdefault(profile.id, Touched(profile))
+        name = self.reader.mapping.connection
+        if write_pulled(touched, pull.trait, value, at=at, connection=name, message_id=source):
+            self.own[profile.id] = linked
+            if is_email:
+                identifier = Identifier(IdentifierKind.EMAIL, value)
+                profiles.add_missing_identifier(self.connection, identifier, profile.id)
+        return None
+
+    def note(self, entry: Entry) -> None:
+        """Add to the log."""
+        self.entries.append(entry)
+
+    def ask_again(self, crm_id: CrmId) -> None:
+        """Have a record read once more, when nothing of ours can be under way to it."""
+        self.again.add(crm_id)
+
+    def close(self) -> None:
+        """Save everything."""
+        reader, connection, now = self.reader, self.connection, self.now
+        vault, mapping = reader.sync.store.vault, reader.mapping
+        changed = [t for t in self.touched.values() if t.changed or t.changes]
+        for touched in changed:
+            touched.profile.version += 1
+            if "created_at" in touched.changed:
+                sent = touched.profile.traits.get("created_at")
+                touched.profile.created_at = parse_time(sent) if sent else None
+        profiles.save(connection, [t.profile for t in self.touched.values()])
+        names = {change.trait for t in changed for change in t.changes}
+        profiles.add_trait_names(connection, names, now)
+        inbox.record_changes(connection, vault, [_history(t, now) for t in changed if t.changes])
+        same = {p for p, linked in self.own.items() if not self._has_more_to_send(linked)}
+        place = (mapping.connection, mapping.object_type)
+        links.mark(
+            connection,
+            [
+                mark
+                for mark in marks_of(reader.works, connection, changed, now)
+                if mark.profile_id not in same or (mark.connection, mark.object_type) != place
+            ],
+        )
+        link_records.save(connection, vault, list(self.changed_links.values()), now)
+        link_records.save_flips(connection, self.flips)
+        if self.entries:
+            read_log.write(connection, vault, self._run(), self.entries, now)
+        later = now + timedelta(seconds=reader.sync.timing.settle_seconds)
+        again = {(mapping.object_type, crm_id) for crm_id in self.again}
+        hints.ask(connection, mapping.connection, again, later)
+
+    def _has_more_to_send(self, linked: Linked) -> bool:
+        profile = self.people[linked.profile_id]
+        desired = self.reader.desired(profile, self.company_of(profile))
+        return linked.to_write or bool(difference(desired, linked.known))
+
+    def _run(self) -> RunId:
+        mapping = self.reader.mapping
+        start = runs.window_start(RunTrigger.PULL, self.now)
+        return runs.open_run(
+            self.connection,
+            mapping.sync,
+            mapping.connection,
+            mapping.object_type,
+            RunTrigger.PULL,
+            start,
+            self.now,
+        )
+
+
+def _history(touched: Touched, now: datetime) -> StoredChange:
+    return StoredChange(
+        touched.profile.id,
+        touched.profile.version,
+        now,
+        {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
+    )
+
+
+def _email_taken(pull: PullField) -> Failure:
+    return Failure(
+        code="EMAIL_TAKEN",
+        message="the e-mail in the CRM is another profile's; it was not taken",
+        hint="the two profiles may be one person: send an alias, or correct one of the records",
+        field=pull.name,
+    )
