@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -17,6 +19,9 @@ from crmsync.store.database import Database
 from tests.servers import postgres
 from tests.servers import redis as redis_server
 
+SQLITE = "sqlite:///"
+"""What the address of such a file begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -25,6 +30,10 @@ class Backend:
     name: str
     new_database: Callable[[], str]
     """Makes a database with crmsync's tables in it and returns its URL."""
+    copy: Callable[[str], str]
+    """Copies a database that nobody is connected to; returns the copy's URL."""
+    drop: Callable[[str], None]
+    """Removes a database that nobody is connected to."""
     broker_url: str | None = None
     server_cpu_seconds: Callable[[], float | None] = lambda: None
     """What the servers have used so far; None where there is no server, or it does not tell."""
@@ -46,10 +55,17 @@ def backends(folder: Path) -> Iterator[list[Backend]]:
             return None if of_database is None else of_database + of_broker
 
         yield [
-            Backend("SQLite", lambda: _migrated(f"sqlite:///{_fresh(folder)}")),
+            Backend(
+                "SQLite",
+                lambda: _migrated(f"{SQLITE}{_fresh(folder)}"),
+                lambda url: f"{SQLITE}{shutil.copy(url.removeprefix(SQLITE), _fresh(folder))}",
+                lambda url: Path(url.removeprefix(SQLITE)).unlink(),
+            ),
             Backend(
                 "PostgreSQL + Redis",
                 lambda: _migrated(database.new_database()),
+                lambda url: database.new_database(urlsplit(url).path[1:]),
+                database.drop_database,
                 broker.url,
                 used,
             ),

@@ -2,6 +2,7 @@
 
 `Project.take` tells it of contacts through the same door as the API; `drain_all` is the job that is
 timed: claim, render, diff, write, settle and log until nothing is due, as a worker does it.
+`timed_pull` is the same of the other direction.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from crmsync.sync.context import Works
 from crmsync.sync.drain import drain, next_wake_seconds
 from crmsync.sync.ingest import ingest
 from crmsync.sync.marking import bring_up_to_date
+from crmsync.sync.pull import pull
 
 CONNECTION = "crm"
 SYNC = "contacts"
@@ -53,6 +55,8 @@ class Project:
     crm_name: str = HUBSPOT.name
     limits: Mapping[str, int] = field(default_factory=dict)
     """Those of the connection that are not lifted."""
+    reads: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the mapping that say what is read back."""
     key: str = field(default_factory=new_key, repr=False)
     write_key: str = "bench"
 
@@ -98,6 +102,7 @@ class Project:
             "match": {self.crm.key: "profile_id", self.crm.email: "email"},
             "trigger": "realtime",
             "fields": dict(self.crm.fields),
+            **self.reads,
         }
         # JSON is YAML too.
         (self.folder / "crmsync.yaml").write_text(json.dumps(configuration, indent=2))
@@ -161,6 +166,16 @@ def timed_drain(project: Mapping[str, Any]) -> tuple[Figures, Said]:
     with measured() as figures:
         drain_all(works)
     return figures, {}
+
+
+def timed_pull(project: Mapping[str, Any]) -> tuple[Figures, Said]:
+    """Read back what changed in the CRM, in a process of its own: the job that is measured."""
+    works = open_project(project)
+    works.open_sync(works.mappings[SYNC])
+    tune_collector()
+    with measured() as figures:
+        pulled = pull(works, CONNECTION)
+    return figures, {"deals": pulled.counts["deals"], "rest": pulled.rest and pulled.rest.cause}
 
 
 @dataclass(frozen=True, slots=True)

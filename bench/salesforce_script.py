@@ -28,11 +28,16 @@ def send_all(url: str, database: str, threads: int) -> tuple[Figures, Said]:
     return send_rows(lambda: sender(url), database, BULKS[SALESFORCE.name].records, threads)
 
 
-def sender(url: str) -> Send:
+def client_of(url: str) -> Salesforce:
     """Make a client of the org at this address."""
     session = requests.Session()
     session.mount("https://", _ToLocal(urlsplit(url).netloc))
-    client = Salesforce(instance_url=url, session_id=TOKEN, session=session)
+    return Salesforce(instance_url=url, session_id=TOKEN, session=session)
+
+
+def sender(url: str) -> Send:
+    """Make what sends to the org at this address."""
+    client = client_of(url)
 
     def send(rows: Sequence[Row]) -> None:
         body = json.dumps(collection(rows))

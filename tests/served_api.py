@@ -39,16 +39,16 @@ class Api:
 
 
 @contextmanager
-def serving(works: Works, **given: Any) -> Iterator[Api]:
+def serving(works: Works, *, port: int | None = None, **given: Any) -> Iterator[Api]:
     """Serve the API while the block runs."""
-    with served(make_app(works, WRITE_KEY, **given)) as url:
+    with served(make_app(works, WRITE_KEY, **given), port) as url:
         yield Api(url)
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve any application while the block runs; give its address."""
-    port = free_port()
+def served(app: FastAPI, port: int | None = None) -> Iterator[str]:
+    """Serve any application while the block runs, on a free port or this one; give its address."""
+    port = port or free_port()
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

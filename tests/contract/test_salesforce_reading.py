@@ -323,7 +323,7 @@ def test_people_come_whole_and_the_main_one_first(bench, control):
     assert connector.deals_by_id([made], [])[0].people == deals[made].people
 
 
-@pytest.mark.parametrize("how", ["joins", "leaves", "is merged"])
+@pytest.mark.parametrize("how", ["joins", "leaves", "is merged", "is deleted"])
 def test_a_deal_changes_with_its_people(bench, control, how):
     """Though its own stamp does not move when a role comes, goes, or passes to a survivor."""
     ann, bob = seed(control, "Contact", 2)
@@ -340,10 +340,12 @@ def test_a_deal_changes_with_its_people(bench, control, how):
         tie(control, made, bob)
     elif how == "leaves":
         control.act("delete", object_type="OpportunityContactRole", id=role)
-    else:
+    elif how == "is merged":
         control.act("merge", object_type="Contact", winner=bob, loser=ann)
+    else:
+        control.act("delete", object_type="Contact", id=ann)
     deals, cursor = dealt(connector, cursor)
-    people = {"joins": (ann, bob), "leaves": (ann,), "is merged": (bob,)}[how]
+    people = {"joins": (ann, bob), "leaves": (ann,), "is merged": (bob,), "is deleted": ()}[how]
     assert deals[made].people == people
 
 

@@ -177,7 +177,9 @@ def test_a_forged_delivery_of_the_simulated_one(control, zoho, receiver, deliver
         zoho.hints(forged.delivery(receiver.url))
 
 
-@pytest.mark.parametrize(("secret", "said"), [("other", "token"), (None, "no webhooks")])
+@pytest.mark.parametrize(
+    ("secret", "said"), [("other", "token"), ("", "no webhooks"), (None, "no webhooks")]
+)
 def test_another_secret_or_none(connected, delivery, secret, said):
     """Where nothing is set, nothing is taken."""
     with pytest.raises(Forged, match=said):
@@ -233,6 +235,16 @@ def test_a_channel_that_ends_meanwhile_is_set_up_anew(control, connected):
     assert methods(control) == ["GET", "POST", "GET", "PUT", "POST"]
 
 
+def test_another_secret_replaces_the_channel(connected, receiver, control):
+    """At once, and not when it would be renewed: its deliveries would be refused until then."""
+    connected().watch(["Contacts"])
+    connected("another").watch(["Contacts"])
+    assert methods(control) == ["GET", "POST", "GET", "PUT"]
+    control.seed("Contacts", [{"Last_Name": "Li"}])
+    [received] = receiver.wait(1)
+    assert connected("another").hints(received.delivery(receiver.url))
+
+
 def test_other_types_replace_the_channel(control, connected, receiver):
     """What is no longer mapped is no longer told."""
     zoho = connected()
@@ -262,8 +274,9 @@ def test_no_address_to_call(connected):
         connected(None).watch(["Contacts"])
     with pytest.raises(ConfigError, match="no webhooks"):
         connected(None).unwatch()
-    with pytest.raises(ConfigError, match="50 characters"):
-        connected("x" * 51).watch(["Contacts"])
+    for secret in ("", "x" * 51):
+        with pytest.raises(ConfigError, match="50 characters"):
+            connected(secret).watch(["Contacts"])
 
 
 def test_an_address_that_zoho_does_not_take(connected):

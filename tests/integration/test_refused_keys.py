@@ -9,7 +9,7 @@ import pytest
 
 from crmsync.sync.delivery import MISFIT
 from crmsync.sync.push import push
-from crmsync.sync.records import TRIED_ALONE
+from crmsync.sync.looking import TRIED_ALONE
 from tests.workbench import (
     ADOPTING,
     ROOMY,

@@ -14,7 +14,9 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from crmsync import __version__
-from crmsync.cli.screen import Screen
+from crmsync.cli.screen import Screen, safe
+from crmsync.errors import ConfigError
+from crmsync.mapping.problems import did_you_mean
 
 SETTING_UP = "Setting up"
 RUNNING = "Running"
@@ -49,6 +51,8 @@ COMMANDS = {
     "schedule": Listed(RUNNING, "schedules", "next runs; pause and resume"),
     "ingest": Listed(MOVING, "ingesting", "take events or people from a file"),
     "push": Listed(MOVING, "pushing", "send what differs now"),
+    "pull": Listed(MOVING, "pulling", "read back what changed in the CRM"),
+    "adopt": Listed(MOVING, "adopting", "link people to records that are there already"),
     "backfill": Listed(MOVING, "pushing", "compare everybody, send what differs"),
     "replay": Listed(MOVING, "replaying", "send again what failed"),
     "profiles": Listed(LOOKING, "people", "who is known, and what the CRM holds of them"),
@@ -74,6 +78,15 @@ class Commands(TyperGroup):
             return None
         module = importlib.import_module(f"crmsync.cli.{listed.module}")
         return _plain(typer.main.get_group(module.app).commands[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - see above
+        """Return a command with its arguments; raise ConfigError with a suggestion."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], COMMANDS)
+            raise ConfigError(
+                f"there is no command '{safe(args[0])}'{near}; `crmsync --help` lists what there is"
+            )
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - see above
         """Show the list where no command is named, and the version where it is asked for."""

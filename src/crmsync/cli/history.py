@@ -28,9 +28,14 @@ from crmsync.errors import ConfigError
 from crmsync.identity.times import parse_time
 from crmsync.store import runs as stored_runs
 from crmsync.store import state
-from crmsync.store.runs import FailureGroup, LogEntry, Run
+from crmsync.store.failed_links import DELETED
+from crmsync.store.failing import FROZEN, NOTICED, FailureGroup
+from crmsync.store.links import LinkState
+from crmsync.store.read_log import ACTION
+from crmsync.store.runs import LogEntry, Run
 from crmsync.sync.context import Store, Works
 from crmsync.sync.replay import failure_groups
+from crmsync.sync.shown import Shown
 
 RUN_COLUMNS = (
     Column("run", number=True),
@@ -53,6 +58,17 @@ LOG_COLUMNS = (
     Column("outcome"),
     Column("what", beneath=True),
 )
+FATES = {
+    LinkState.ACTIVE: "will be tried again by itself",
+    LinkState.DEAD: "set aside until replayed",
+    LinkState.CONFLICT: "waits for you to decide",
+    LinkState.SUPPRESSED: "not sent any more",
+    FROZEN: "left alone by both sides until replayed",
+    NOTICED: "noticed when reading back",
+}
+"""What becomes of what has something wrong, by the state of its links."""
+OURS = frozenset({"pull", "conflict", DELETED})
+"""Classes of errors that are told in our words, not in the CRM's."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds."""
 AGES = timedelta(days=36_500)
@@ -106,8 +122,9 @@ def log(  # noqa: PLR0913 - each is one way to narrow the list
             for entry in entries:
                 json_line(_entry_as_json(entry))
             return
-        listed = list(entries)
-    _tell_entries(Screen(), listed, limit)
+        shown = Shown(connection)
+        rows = [_entry_row(shown, entry) for entry in list(entries)]
+    _tell_entries(Screen(), rows, limit)
 
 
 @app.command()
@@ -152,37 +169,46 @@ def tell_failures(
     for group_id, group in groups:
         where = f" in '{safe(group.field)}'" if group.field else ""
         people = "1 record" if group.count == 1 else f"{group.count:,} records"
-        state = "set aside until replayed" if group.dead else "will be tried again by itself"
         screen.say(
             Text.assemble(
                 (f"{people}", "bold red"), f" of {group.sync}: ",
-                (safe(group.code), "bold"), f"{where}, {state}",
+                (safe(group.code), "bold"), f"{where}, {FATES.get(group.state, group.state)}",
             )
         )  # fmt: skip
-        screen.item("they say", shortened(group.message))
+        screen.item("what" if group.error_class in OURS else "they say", shortened(group.message))
         if group.hint:
             screen.item("do this", group.hint)
         screen.item("example", f"{program} explain {group.example}")
-        screen.item("again", f"{program} replay --group {group_id}")
+        again = _again(group_id, group)
+        if again:
+            screen.item("again", f"{program} {again}")
         screen.say()
 
 
-def _tell_entries(screen: Screen, entries: list[LogEntry], limit: int) -> None:
-    if not entries:
+def _again(group_id: str, group: FailureGroup) -> str:
+    """Return the command that sends it again, where one does; a deleted record, one at a time."""
+    if group.state == NOTICED:
+        return ""
+    if group.error_class == DELETED:
+        return f"replay --record {group.example}"
+    return f"replay --group {group_id}"
+
+
+def _tell_entries(screen: Screen, rows: list[tuple[object, ...]], limit: int) -> None:
+    if not rows:
         screen.say("nothing in the log matches")
         return
-    screen.table(
-        LOG_COLUMNS,
-        [
-            (
-                Either(entry.at, brief_moment(entry.at, seconds=True)), entry.run,
-                entry.profile_id, entry.object, entry.action, entry.outcome, _what(entry),
-            )
-            for entry in entries
-        ],
-    )  # fmt: skip
-    if len(entries) == limit:
+    screen.table(LOG_COLUMNS, rows)
+    if len(rows) == limit:
         screen.note(f"the latest {limit}; --limit shows more")
+
+
+def _entry_row(shown: Shown, entry: LogEntry) -> tuple[object, ...]:
+    is_notice = entry.action == ACTION and entry.error is not None
+    return (
+        Either(entry.at, brief_moment(entry.at, seconds=True)), entry.run, entry.profile_id,
+        entry.object, entry.action, NOTICED if is_notice else entry.outcome, _what(shown, entry),
+    )  # fmt: skip
 
 
 def _run_row(run: Run) -> tuple[object, ...]:
@@ -193,10 +219,12 @@ def _run_row(run: Run) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _what(entry: LogEntry) -> str:
-    if entry.error is not None:
-        return shortened(f"{entry.error['code']}: {entry.error['message']}")
-    return change_text(entry.fields)
+def _what(shown: Shown, entry: LogEntry) -> str:
+    changes = change_text(shown.changes(entry))
+    if entry.error is None:
+        return changes or "its record was merged or converted: the link follows"
+    told = shortened(f"{entry.error['code']}: {entry.error['message']}")
+    return f"{told}: {changes}" if entry.action == ACTION and changes else told
 
 
 def _moment(store: Store, text: str) -> datetime:
@@ -215,7 +243,9 @@ def _moment(store: Store, text: str) -> datetime:
 
 
 def _run_as_json(run: Run) -> dict[str, object]:
-    return {name: getattr(run, name) for name in Run.__slots__}
+    named = {name: getattr(run, name) for name in Run.__slots__}
+    # As `log` calls them.
+    return {"run": named.pop("id"), "object": named.pop("object_type"), **named}
 
 
 def _entry_as_json(entry: LogEntry) -> dict[str, object]:
@@ -248,5 +278,6 @@ def _group_as_json(group_id: str, group: FailureGroup) -> dict[str, object]:
         "hint": group.hint,
         "example": group.example,
         "dead": group.dead,
-        "replay": f"crmsync replay --group {group_id}",
+        "state": group.state,
+        "replay": f"crmsync {again}" if (again := _again(group_id, group)) else None,
     }

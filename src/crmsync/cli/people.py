@@ -11,7 +11,7 @@ import typer
 from crmsync.cli.finding import find_person
 from crmsync.cli.options import PERSON, AsJson
 from crmsync.cli.project import open_database
-from crmsync.cli.screen import Either, Screen, json_line, moment, safe, value_text
+from crmsync.cli.screen import STATES, Either, Screen, json_line, moment, safe, value_text
 from crmsync.cli.tables import Column
 from crmsync.identity.facts import facts
 from crmsync.model import Identifier, Profile, ProfileKind
@@ -19,6 +19,7 @@ from crmsync.store import known_records
 from crmsync.store import profiles as stored
 from crmsync.store.known_records import KnownRecord
 from crmsync.sync.context import Store
+from crmsync.sync.shown import Shown
 
 PAGE = 500
 COLUMNS = (
@@ -60,7 +61,7 @@ def profiles(  # noqa: PLR0913 - each is one way to narrow the list
         if as_json:
             json_line(_as_json(*told))
         else:
-            _tell(Screen(), *told)
+            _tell(Screen(), store, *told)
         return
     kind = ProfileKind.COMPANY if companies else ProfileKind.PERSON
     if as_json:
@@ -127,7 +128,10 @@ def _row(profile: Profile, records: Sequence[KnownRecord]) -> tuple[object, ...]
         profile.stats.get("sessions", 0),
         profile.last_seen,
         Either(
-            ", ".join(f"{r.connection} {r.crm_id or '-'} ({r.state})" for r in records),
+            ", ".join(
+                f"{r.connection} {r.crm_id or '-'} ({STATES.get(r.state, r.state)})"
+                for r in records
+            ),
             ", ".join(_brief_record(record) for record in records),
         ),
     )
@@ -135,12 +139,16 @@ def _row(profile: Profile, records: Sequence[KnownRecord]) -> tuple[object, ...]
 
 def _brief_record(record: KnownRecord) -> str:
     """Return where a record is, and its state where that is worth a word."""
-    state = f"({record.state})" if record.state != "clean" else ""
+    state = f"({STATES.get(record.state, record.state)})" if record.state != "clean" else ""
     return " ".join(filter(None, (record.connection, record.crm_id, state)))
 
 
 def _tell(
-    screen: Screen, profile: Profile, names: list[Identifier], records: list[KnownRecord]
+    screen: Screen,
+    store: Store,
+    profile: Profile,
+    names: list[Identifier],
+    records: list[KnownRecord],
 ) -> None:
     known = facts(profile)
     title = known.get("name") or profile.email or profile.user_id or profile.id
@@ -155,12 +163,19 @@ def _tell(
     for name, value in _stats(profile).items():
         shown = value if isinstance(value, int | float) else value and moment(value)
         screen.say(f"  {name}: {shown}")
-    for record in records:
+    for record, held in zip(records, _named(store, records), strict=True):
         screen.say(f"{record.connection} {record.object_type} {record.crm_id or ''}", style="bold")
-        screen.say(f"  state: {record.state}")
-        for name, value in sorted(record.snapshot.items()):
+        screen.say(f"  state: {STATES.get(record.state, record.state)}")
+        for name, value in sorted(held.items()):
             screen.say(f"  {safe(name)}: {value_text(value)}")
     screen.note(f"`crmsync explain {profile.id}` tells where each CRM field comes from")
+
+
+def _named(store: Store, records: Sequence[KnownRecord]) -> list[dict[str, Any]]:
+    """Return what each record holds, with users and stages as people know them."""
+    with store.database.read() as connection:
+        shown = Shown(connection)
+        return [shown.fields(r.connection, r.object_type, r.snapshot) for r in records]
 
 
 def _stats(profile: Profile) -> dict[str, Any]:

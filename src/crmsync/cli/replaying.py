@@ -1,4 +1,4 @@
-"""`crmsync replay`: sending again what failed."""
+"""`crmsync replay`: sending again what failed, thawing what is frozen, making deleted ones anew."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from crmsync.cli.finding import find_person_id, find_run
 from crmsync.cli.options import OnePerson, OneRun
 from crmsync.cli.project import open_project
 from crmsync.cli.pushing import push_and_tell
-from crmsync.cli.screen import Screen, safe
+from crmsync.cli.screen import Screen, safe, state_text
 from crmsync.cli.stopping import stopping
 from crmsync.cli.tables import Column
 from crmsync.errors import ConfigError, CrmsyncError
-from crmsync.store.failed_links import FailedLink
-from crmsync.store.runs import FailureGroup
+from crmsync.store.failed_links import DELETED, FailedLink
+from crmsync.store.failing import FROZEN, NOTICED, FailureGroup
 from crmsync.sync.context import Works
 from crmsync.sync.marking import bring_up_to_date
+from crmsync.sync.pull import pull, reads_back
 from crmsync.sync.replay import choose, failure_groups
 from crmsync.sync.replay import replay as make_due_again
 
@@ -48,7 +49,8 @@ def replay(
 ) -> None:
     """Send again what failed: choose by run, by cause, by person, or all of it.
 
-    What is sent is what the records should hold now, not what was refused then.
+    What is sent is what the records should hold now, not what was refused then. A frozen field is
+    read and written again. With --record, a record that was deleted in the CRM is made again.
     """
     if sum((run is not None, group is not None, record is not None, all_dead)) != 1:
         raise ConfigError("choose what to replay: one of --run, --group, --record and --all-dead")
@@ -69,10 +71,33 @@ def replay(
     if dry_run:
         _list(screen, chosen)
         return
+    _warn(screen, chosen)
     bring_up_to_date(works)
     make_due_again(works, chosen)
+    _read_again(works, chosen)
     if not _push(works, chosen):
         raise typer.Exit(1)
+
+
+def _warn(screen: Screen, chosen: list[FailedLink]) -> None:
+    """Say before it is done what is more than sending again."""
+    for link in chosen:
+        if link.is_deleted:
+            screen.note(
+                f"{link.connection} {link.object_type}: the record was deleted in the CRM; it is "
+                "looked for by its match keys, and made again where there is none",
+                style="yellow",
+            )
+        elif link.state == FROZEN:
+            screen.note(f"{link.field} thaws: it is read, and written again", style="yellow")
+
+
+def _read_again(works: Works, chosen: list[FailedLink]) -> None:
+    """Read the records whose fields thaw: who decides them is judged by what they hold now."""
+    stiff = {(link.connection, link.object_type) for link in chosen if link.state == FROZEN}
+    for mapping in works.configuration.mappings:
+        if (mapping.connection, mapping.object_type) in stiff and reads_back(mapping):
+            pull(works, mapping.connection, only=[mapping], due_only=True)
 
 
 def _push(works: Works, chosen: list[FailedLink]) -> bool:
@@ -88,7 +113,16 @@ def _push(works: Works, chosen: list[FailedLink]) -> bool:
 
 def _nothing(works: Works, group: str | None, record: str | None) -> str:
     """Say that nothing matches, and what would."""
-    there = [f"{name} ({_cause(one)})" for name, one in failure_groups(works)]
+    groups = failure_groups(works)
+    lost = [one for name, one in groups if name == group and one.error_class == DELETED]
+    if lost:
+        return (
+            "records that were deleted in the CRM are made again one person at a time: "
+            f"`crmsync replay --record {lost[0].example}`"
+        )
+    if any(name == group for name, _ in groups):
+        return f"there is nothing to send again for '{group}': it was noticed when reading back"
+    there = [f"{name} ({_cause(one)})" for name, one in groups if one.state != NOTICED]
     known = f"causes now: {', '.join(there)}" if there else "nothing fails now"
     if group is not None:
         return f"no cause is called '{safe(group)}'; {known}"
@@ -105,6 +139,9 @@ def _cause(group: FailureGroup) -> str:
 def _list(screen: Screen, chosen: list[FailedLink]) -> None:
     screen.table(
         COLUMNS,
-        [(c.profile_id, c.connection, c.object_type, c.state, c.code, c.field) for c in chosen],
+        [
+            (c.profile_id, c.connection, c.object_type, state_text(c.state), c.code, c.field)
+            for c in chosen
+        ],
     )
     screen.say(f"{len(chosen):,} would be sent again; nothing was sent")

@@ -33,8 +33,16 @@ LONGEST = 200
 STYLES = {
     "succeeded": "green", "created": "green", "updated": "green", "clean": "green",
     "retry": "yellow", "unknown": "yellow", "dirty": "yellow", "leased": "yellow",
-    "rejected": "red", "dead": "red", "conflict": "red", "failed": "red",
+    "rejected": "red", "dead": "red", "conflict": "red", "failed": "red", "noticed": "yellow",
 }  # fmt: skip
+
+
+STATES = {
+    "clean": "in step", "dirty": "to be sent", "leased": "being sent", "active": "to be sent",
+    "dead": "set aside", "conflict": "in conflict", "suppressed": "not sent any more",
+    "converted": "converted", "frozen": "frozen",
+}  # fmt: skip
+"""What a person reads for a link's state; `--json` has the word itself."""
 
 
 class Screen:
@@ -141,6 +149,11 @@ def value_text(value: object) -> str:
     if value is None:
         return "(empty)"
     return safe(json.dumps(value, ensure_ascii=False, default=_plain_value))
+
+
+def state_text(state: str) -> Text:
+    """Return a link's state in words, in its colour."""
+    return Text(STATES.get(state, state), style=STYLES.get(state, ""))
 
 
 def change_text(fields: Mapping[str, Sequence[Any]], limit: int = 4) -> str:

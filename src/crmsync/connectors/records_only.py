@@ -1,6 +1,6 @@
 """For a connector of records alone: what it answers about deals, merges and webhooks.
 
-    class Tidewater(RecordsOnly): ...
+    class Invented(RecordsOnly): ...
 
 Each method says clearly that this CRM cannot do it; a connector overrides those that it can.
 """

@@ -16,7 +16,7 @@ from crmsync.sync.context import Works
 from crmsync.sync.explain import explain
 from crmsync.sync.replay import failure_groups
 
-TOLD_FIELDS = ("plan", "Plan__c", "Plan")
+TOLD_FIELDS = ("plan", "Plan__c", "Plan", "Stage_in_HubSpot")
 """The fields of one person's story; `crmsync explain` tells all of them."""
 NUMBERS = ("created", "updated", "unchanged", "failed", "writes", "reads")
 

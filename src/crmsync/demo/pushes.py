@@ -15,6 +15,7 @@ from datetime import datetime
 from crmsync.cli.progress import Bar, bars, done_of, words_of
 from crmsync.cli.screen import Screen
 from crmsync.demo.crm import Backstage, DemoCrm
+from crmsync.demo.crms import CRMS
 from crmsync.errors import CrmsyncError
 from crmsync.model import Profile, ProfileKind
 from crmsync.sandbox import Control
@@ -101,7 +102,7 @@ class Stage:
 
     def note(self, name: str, pushed: Pushed, in_step: int) -> Row:
         """Keep what a push came to."""
-        row = Row(name, pushed, self._calls(), in_step)
+        row = Row(name, pushed, self.count_calls(), in_step)
         self.rows.append(row)
         return row
 
@@ -122,9 +123,9 @@ class Stage:
 
     def skip_calls(self) -> None:
         """Leave out of the counts what the CRM has received so far."""
-        self._calls()
+        self.count_calls()
 
-    def _calls(self) -> Counter[str]:
+    def count_calls(self) -> Counter[str]:
         """Count what the CRM has received since this was last asked."""
         calls = self.control.ledger(since=self._counted)
         self._counted = max([self._counted, *(call["seq"] for call in calls)])
@@ -175,3 +176,15 @@ def known_by_crm(works: Works) -> dict[str, list[KnownRecord]]:
         for record in records:
             by_crm.setdefault(record.connection, []).append(record)
     return by_crm
+
+
+def everywhere_in_step(works: Works) -> list[Profile]:
+    """Return whom every CRM holds as they should be, in an order that stays the same."""
+    everywhere = Counter(
+        record.profile_id
+        for records in known_by_crm(works).values()
+        for record in records
+        if record.state == "clean"
+    )
+    found = [one for one in people(works) if everywhere[one.id] == len(CRMS) and one.user_id]
+    return sorted(found, key=lambda one: str(one.user_id))

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from crmsync import logging
 from crmsync.bootstrap import open_works
@@ -21,12 +20,13 @@ from crmsync.cli.feeds import json_events
 from crmsync.cli.ingesting import SOURCE, Report, refusals_told, take_all
 from crmsync.cli.progress import bar, words_of
 from crmsync.cli.screen import Screen, change_text
+from crmsync.demo.both_ways import BothWays
 from crmsync.demo.changes import changes
 from crmsync.demo.closing import Closing
 from crmsync.demo.crms import CRMS
 from crmsync.demo.folder import Folder
 from crmsync.demo.narrator import Narrator
-from crmsync.demo.pushes import Row, Stage, known_by_crm, people, push_all
+from crmsync.demo.pushes import Row, Stage, everywhere_in_step, push_all
 from crmsync.demo.simulated import LATENCY_SECONDS, simulated_crms
 from crmsync.identity.reading import Arrival
 from crmsync.identity.rules import Note
@@ -59,7 +59,7 @@ class Story:
             self._first_push()
             self._push_again()
         self._change_a_few()
-        self._settle()
+        self._both_ways(again=again)
         Closing(self._tell, self._folder, self._works, self._stages).tell()
 
     # --- the steps ------------------------------------------------------------------------------
@@ -131,7 +131,11 @@ class Story:
         )
         file = self._folder.changes
         if not file.exists():
-            calls = list(changes(self._people_in_step(), datetime.now(UTC)))
+            known = [
+                {"user_id": person.user_id, "traits": person.traits}
+                for person in everywhere_in_step(self._works)
+            ]
+            calls = list(changes(known, datetime.now(UTC)))
             file.write_text("".join(json.dumps(call) + "\n" for call in calls))
         report = self._ingest(file)
         rows = self._push("Changes")
@@ -139,26 +143,38 @@ class Story:
             self._tell.say(f"{report.repeated} events, all seen before: {_calls(rows)}")
             return
         self._tell.say(f"{report.taken} events; only what differs travels. The last of each:")
-        for name, row in rows.items():
-            self._tell.item(name, words_of(row.pushed.tally))
-            for entry in self._stage(name).entries(row)[:1]:
-                self._tell.item("", f"{entry.crm_id}  {change_text(entry.fields)}", style="green")
+        self._tell_rows(rows)
+
+    def _both_ways(self, *, again: bool) -> None:
+        """Let salespeople work, read what they did, and send on what other CRMs are to know."""
+        back = BothWays(self._tell, self._folder, self._works, self._stages)
+        if again:
+            back.read("Read back", "the lists of CRMs may be late: the last minutes are read again")
+        else:
+            back.sell()
+            self._settle()
+            back.read("Read back, from all four", "owners as e-mail addresses, stages as names")
+        self._tell.step("What came back goes on")
+        rows = self._push("Sent on")
+        if not any(row.calls["write"] for row in rows.values()):
+            self._tell.say(f"nothing differs, nothing is sent: {_calls(rows)}")
+            return
+        self._tell.say("as anything that is news does, where a mapping names it. The last of each:")
+        self._tell_rows(rows)
 
     def _settle(self) -> None:
-        """Wait for the settle time after the lost answers, then let the records be looked at."""
-        waiting = {stage: at for stage in self._stages if (at := stage.wakes_at())}
-        if not waiting:
-            return
+        """Wait until nothing of ours is on its way, then let what is uncertain be looked at."""
         self._tell.step(
             "The lost answers are settled",
             "a write without an answer may still land late: after the settle time it is looked at",
         )
-        left = (max(waiting.values()) - datetime.now(UTC)).total_seconds()
-        with bar(self._screen, "settling", max(1, round(left)), unit="s") as shown:
-            for second in range(max(1, round(left + 0.5))):
+        seconds = self._works.configuration.timing.settle_seconds
+        with bar(self._screen, "settling", round(seconds), unit="s") as shown:
+            for second in range(round(seconds) + 1):
                 shown.to(second)
                 time.sleep(1)
-        for name, row in push_all(self._screen, self._works, list(waiting), "Settled").items():
+        waiting = [stage for stage in self._stages if stage.wakes_at()]
+        for name, row in push_all(self._screen, self._works, waiting, "Settled").items():
             count = row.counts["unchanged"] + row.counts["updated"]
             self._tell.item(name, self._stage(name).crm.settled.format(count))
 
@@ -169,6 +185,13 @@ class Story:
 
     def _stage(self, name: str) -> Stage:
         return next(stage for stage in self._stages if stage.crm.name == name)
+
+    def _tell_rows(self, rows: Mapping[str, Row]) -> None:
+        """Tell what pushes came to, with the last change of each."""
+        for name, row in rows.items():
+            self._tell.item(name, words_of(row.pushed.tally))
+            for entry in self._stage(name).entries(row)[:1]:
+                self._tell.item("", f"{entry.crm_id}  {change_text(entry.fields)}", style="green")
 
     def _ingest(self, file: Path) -> Report:
         report, notes = Report(), list[Note]()
@@ -185,21 +208,6 @@ class Story:
     def _count(self, kind: ProfileKind) -> int:
         with self._works.store.database.read() as connection:
             return profiles.count(connection, kind)
-
-    def _people_in_step(self) -> list[dict[str, Any]]:
-        """Return whom every CRM holds as they should be, as `changes` wants them."""
-        everywhere = Counter(
-            record.profile_id
-            for records in known_by_crm(self._works).values()
-            for record in records
-            if record.state == "clean"
-        )
-        known: list[dict[str, Any]] = [
-            {"user_id": person.user_id, "traits": person.traits}
-            for person in people(self._works)
-            if everywhere[person.id] == len(CRMS) and person.user_id
-        ]
-        return sorted(known, key=lambda one: str(one["user_id"]))
 
 
 def _calls(rows: Mapping[str, Row]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
 from crmsync.store import bulk, link_records, links, profiles
 from crmsync.store.link_records import Linked
-from crmsync.store.links import KEPT_OUT, PRIORITY_BACKFILL, LinkState, Mark
+from crmsync.store.links import KEPT_OUT, PRIORITY_BACKFILL, Mark
 from crmsync.store.tables import links as table
 from crmsync.store.vault import Vault
 
@@ -78,31 +78,35 @@ def adopt(  # noqa: PLR0913, PLR0917 - a link is named by all of these
 ) -> list[Found]:
     """Make records their profiles' own, as links that differ still; return which were.
 
-    Left out is who has a link that is busy, kept out or has a record by now, and a record that is
-    another's.
+    `found`: each profile and each record once. Left out is who has a link that is busy, kept out or
+    has a record by now, and a record that is another's.
     """
     people = {one.profile_id for one in found}
     profiles.load_for_change(connection, people)  # locked in the order in which everybody does
     fit = people - standings(connection, name, object_type, people).keys()
-    owners = links.owners_of(connection, name, object_type, {one.crm_id for one in found})
-    free = [one for one in found if one.profile_id in fit and one.crm_id not in owners]
+    fit -= profiles.merged_away(connection, people)
     trigger, priority = RunTrigger.BACKFILL, PRIORITY_BACKFILL
     links.mark(
         connection,
-        [Mark(name, object_type, one.profile_id, now, trigger, priority) for one in free],
+        [Mark(name, object_type, person, now, trigger, priority) for person in sorted(fit)],
     )
-    ids = _links_of(connection, name, object_type, [one.profile_id for one in free])
+    ids = _links_of(connection, name, object_type, fit)
     locked = link_records.lock(connection, vault, ids.values())
-    for one in free:
-        _give(locked[ids[one.profile_id]], one)
-    link_records.save(connection, vault, list(locked.values()), now)
-    return free
+    # Until they were locked somebody else could take them up.
+    by_person = {one.profile_id: one for one in locked.values() if _is_free(one)}
+    owners = links.owners_of(connection, name, object_type, {one.crm_id for one in found})
+    taken = [one for one in found if one.profile_id in by_person and one.crm_id not in owners]
+    for one in taken:
+        linked = by_person[one.profile_id]
+        linked.crm_id = one.crm_id
+        linked.known, linked.is_known_anew = dict(one.known), True
+    given = [by_person[one.profile_id] for one in taken]
+    link_records.save(connection, vault, given, now)
+    return taken
 
 
-def _give(linked: Linked, one: Found) -> None:
-    linked.state = LinkState.ACTIVE
-    linked.crm_id = one.crm_id
-    linked.known, linked.is_known_anew = dict(one.known), True
+def _is_free(linked: Linked) -> bool:
+    return linked.state not in KEPT_OUT and linked.crm_id is None and not linked.is_busy
 
 
 def _links_of(

@@ -2,7 +2,8 @@
 
 One row per connection and subject: an object type, or `DEALS`. Reading is leased, so that any
 number of workers cost the CRM one poll; a page's cursor is saved in the transaction that takes the
-page, and only while the lease is held.
+page, and only while the lease is held. A lease without a holder is a rest: what is asked for does
+not fit the CRM, and is not asked for again until then, or until something else is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
@@ -19,6 +21,7 @@ from crmsync.store.links import earliest, latest
 from crmsync.store.tables import cursors
 
 DEALS = "@deals"
+_FROM_THE_BEGINNING = {"cursor": None, "swept_at": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,10 @@ def next_reading(connection: Connection, subject: Subject) -> datetime | None:
     row = connection.execute(select(cursors).where(_is(subject))).first()
     if row is None:
         return None
+    if row.fields_hash != subject.fields_hash:
+        return row.lease_until if row.lease_token else None
     due: datetime | None = None
-    if row.read_at is not None and row.fields_hash == subject.fields_hash:
+    if row.read_at is not None:
         swept = row.swept_at + subject.sweep_every if row.swept_at else None
         due = earliest(row.read_at + subject.every, swept)
     return latest(due, row.lease_until)
@@ -72,23 +77,17 @@ def begin_reading(
     *,
     anew: bool = False,
 ) -> Reading | None:
-    """Lease the reading of a subject, due or not; None where somebody reads already.
+    """Lease the reading of a subject, due, resting or not; None where somebody reads already.
 
     Everything is read from the beginning where other fields were asked for before, when the last
     time is too long ago, or `anew`.
     """
-    fresh = {
-        "connection": subject.connection,
-        "subject": subject.name,
-        "fields_hash": subject.fields_hash,
-    }
-    bulk.insert(connection, cursors, [fresh], or_ignore=True)
-    row = connection.execute(select(cursors).where(_is(subject)).with_for_update()).one()
-    if row.lease_until is not None and row.lease_until > now:
+    row = _locked(connection, subject)
+    if row.lease_token is not None and row.lease_until > now:
         return None
     is_due = row.swept_at is not None and row.swept_at + subject.sweep_every <= now
     begins = anew or is_due or row.fields_hash != subject.fields_hash
-    values = {"cursor": None, "swept_at": None} if begins else {}
+    values = _FROM_THE_BEGINNING if begins else {}
     token = secrets.token_hex(16)
     connection.execute(
         update(cursors)
@@ -117,6 +116,27 @@ def end_reading(connection: Connection, reading: Reading, now: datetime, *, whol
         if reading.is_sweep:
             values["swept_at"] = now
     _update(connection, reading, **values)
+
+
+def rest(connection: Connection, subject: Subject, until: datetime) -> None:
+    """Keep the workers from a subject as long as these fields are asked for, unless one reads."""
+    row = _locked(connection, subject)
+    if row.lease_token is not None:
+        return
+    differs = row.fields_hash != subject.fields_hash
+    values = {**_FROM_THE_BEGINNING, "fields_hash": subject.fields_hash} if differs else {}
+    connection.execute(update(cursors).where(_is(subject)).values(**values, lease_until=until))
+
+
+def _locked(connection: Connection, subject: Subject) -> Any:
+    """Return the row of a subject, made where there was none."""
+    fresh = {
+        "connection": subject.connection,
+        "subject": subject.name,
+        "fields_hash": subject.fields_hash,
+    }
+    bulk.insert(connection, cursors, [fresh], or_ignore=True)
+    return connection.execute(select(cursors).where(_is(subject)).with_for_update()).one()
 
 
 def _update(connection: Connection, reading: Reading, **values: object) -> bool:

@@ -9,11 +9,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from crmsync.model import CrmId, Hint
 from crmsync.store import bulk
-from crmsync.store.tables import hints, hook_events
+from crmsync.store.tables import Instant, hints, hook_events
 
 REPEATED_WITHIN = timedelta(days=2)
 """How long a delivery is remembered: vendors repeat one for a day at most."""
@@ -62,7 +72,7 @@ def take(
 def ask(
     connection: Connection, name: str, records: Collection[tuple[str, CrmId]], due: datetime
 ) -> None:
-    """Have records read at a moment; one that is to be read already keeps its own."""
+    """Have records read at a moment; one that is to be read sooner already keeps its own."""
     by_type: dict[str, list[CrmId]] = {}
     for object_type, crm_id in sorted(records):
         by_type.setdefault(object_type, []).append(crm_id)
@@ -74,17 +84,29 @@ def ask(
                 hints.c.object_type == object_type,
                 bulk.among(connection, hints.c.crm_id, ids),
             )
-            .values(told=hints.c.told + 1)
+            .values(
+                told=hints.c.told + 1,
+                due_at=case((hints.c.due_at > due, literal(due, Instant())), else_=hints.c.due_at),
+            )
         )
         place = {"connection": name, "object_type": object_type}
         rows = [{**place, "crm_id": crm_id, "due_at": due, "told": 1} for crm_id in ids]
         bulk.insert(connection, hints, rows, or_ignore=True)
 
 
-def due(
-    connection: Connection, name: str, object_type: str, now: datetime, limit: int
+def claim(  # noqa: PLR0913 - a claim is all of these
+    connection: Connection,
+    name: str,
+    object_type: str,
+    now: datetime,
+    *,
+    until: datetime,
+    limit: int,
 ) -> list[ToRead]:
-    """Return records of one type that are to be read now, the longest waiting first."""
+    """Take records of one type that are to be read now, the longest waiting first.
+
+    Nobody else takes them before `until`, when they are due again if they were not read.
+    """
     rows = connection.execute(
         select(hints.c.object_type, hints.c.crm_id, hints.c.told, hints.c.successor)
         .where(
@@ -92,14 +114,19 @@ def due(
         )
         .order_by(hints.c.due_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    taken = [ToRead(*row) for row in rows]
+    connection.execute(
+        update(hints)
+        .where(
+            hints.c.connection == name,
+            hints.c.object_type == object_type,
+            bulk.among(connection, hints.c.crm_id, [one.crm_id for one in taken]),
+        )
+        .values(due_at=until)
     )
-    return [ToRead(*row) for row in rows]
-
-
-def postpone(connection: Connection, name: str, later: Sequence[ToRead], due: datetime) -> None:
-    """Read records at a later moment."""
-    for one in later:
-        connection.execute(update(hints).where(_is(name, one)).values(due_at=due))
+    return taken
 
 
 def done(connection: Connection, name: str, read: Sequence[ToRead]) -> None:

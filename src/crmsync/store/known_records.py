@@ -26,7 +26,8 @@ class KnownRecord:
     object_type: str
     crm_id: CrmId | None
     state: str
-    """`clean`, `dirty` or `leased`; `dead`, `conflict` or `suppressed` until a person acts."""
+    """`clean`, `dirty` or `leased`; `dead`, `conflict`, `suppressed` or `converted` until a
+    person acts."""
     snapshot: dict[str, Value]
     """By CRM field."""
 

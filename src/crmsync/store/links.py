@@ -65,6 +65,8 @@ class Mark:
     """None: not due until its event comes."""
     trigger: RunTrigger
     priority: int = PRIORITY_LIVE
+    creates: bool = True
+    """Whether a profile that has no link yet gets one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ CLAIMED = tuple(
 )  # fmt: skip
 
 
-def mark(connection: Connection, marks: Sequence[Mark], *, only_existing: bool = False) -> None:
+def mark(connection: Connection, marks: Sequence[Mark]) -> None:
     """Make links dirty, creating those that do not exist; revive the dead. One link per mark."""
     if not marks:
         return
@@ -141,7 +143,7 @@ def mark(connection: Connection, marks: Sequence[Mark], *, only_existing: bool =
     for m in marks:
         row = existing.get((m.connection, m.object_type, m.profile_id))
         if row is None:
-            if not only_existing:
+            if m.creates:
                 fresh.append(_new_link(m))
         elif row.state not in KEPT_OUT:
             changed.append(_remarked(row, m))

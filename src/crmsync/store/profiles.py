@@ -106,6 +106,16 @@ def load_for_change(connection: Connection, ids: Collection[ProfileId]) -> dict[
     return found
 
 
+def merged_away(connection: Connection, ids: Collection[ProfileId]) -> set[ProfileId]:
+    """Return those of the profiles that have become a part of another."""
+    rows = connection.execute(
+        select(profiles.c.id).where(
+            bulk.among(connection, profiles.c.id, ids), profiles.c.merged_into.is_not(None)
+        )
+    )
+    return set(rows.scalars())
+
+
 def find(connection: Connection, name: str) -> Profile | None:
     """Return the profile that an id, a user id, an e-mail or any other identifier names."""
     holder = connection.execute(

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from crmsync.model import ProfileId, RunId, RunTrigger
 from crmsync.store import bulk
-from crmsync.store.tables import links, runs, schedule_ticks, sync_log, syncs
+from crmsync.store.tables import runs, schedule_ticks, sync_log
 from crmsync.store.vault import Vault
 
 COUNTS = ("created", "updated", "unchanged", "retried", "failed")
@@ -66,21 +66,6 @@ class LogEntry:
     excerpt: str
     attempt: int
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Links that fail for one cause."""
-
-    sync: str
-    error_class: str
-    code: str
-    field: str | None
-    count: int
-    message: str
-    hint: str
-    example: ProfileId
-    dead: bool
 
 
 def window_start(trigger: RunTrigger, due: datetime) -> datetime:
@@ -215,43 +200,6 @@ def find_entries(  # noqa: PLR0913 - each is one question a person may ask
     if since is not None:
         conditions.append(sync_log.c.at >= since)
     return log_entries(connection, vault, *conditions, limit=limit)
-
-
-def failures(connection: Connection, vault: Vault) -> list[FailureGroup]:
-    """Return what fails now, grouped by cause, the most frequent first."""
-    cause = (links.c.connection, links.c.object_type, links.c.error_class, links.c.error_code,
-             links.c.error_field, links.c.state)  # fmt: skip
-    groups = connection.execute(
-        select(*cause, func.count().label("links"), func.max(links.c.id).label("example"))
-        .where(links.c.error_class.is_not(None))
-        .group_by(*cause)
-        .order_by(func.count().desc())
-    ).all()
-    return [_failure_group(connection, vault, group) for group in groups]
-
-
-def _failure_group(connection: Connection, vault: Vault, group: Any) -> FailureGroup:
-    entry = next(log_entries(connection, vault, sync_log.c.link_id == group.example, limit=1), None)
-    error = (entry.error if entry else None) or {}
-    sync = connection.execute(
-        select(syncs.c.name).where(
-            syncs.c.connection == group.connection, syncs.c.object_type == group.object_type
-        )
-    ).scalar()
-    profile = connection.execute(
-        select(links.c.profile_id).where(links.c.id == group.example)
-    ).scalar_one()
-    return FailureGroup(
-        sync=sync or f"{group.connection}/{group.object_type}",
-        error_class=group.error_class,
-        code=group.error_code or "",
-        field=group.error_field,
-        count=group.links,
-        message=error.get("message") or "",
-        hint=error.get("hint") or "",
-        example=profile,
-        dead=group.state == "dead",
-    )
 
 
 def _entry(vault: Vault, row: Any) -> LogEntry:

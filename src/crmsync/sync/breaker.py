@@ -14,8 +14,9 @@ down. One loss does not tell which; what becomes of the calls around it does:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crmsync.model import Action, Operation, Outcome, Result
 
@@ -27,7 +28,7 @@ SMALLER = 4
 
 @dataclass(slots=True)
 class Breaker:
-    """What the calls of one push say of their connection."""
+    """What the calls of one push say of their connection. Safe to use from many threads."""
 
     is_doubtful: bool = False
     """Nobody has answered since the connection last rested."""
@@ -38,12 +39,27 @@ class Breaker:
     _in_a_row: int = 0
     _is_news: bool = False
     """Whether one of them hit records that had not been lost before."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def judge(self, results: Sequence[Result], *, were_lost_before: bool) -> bool:
         """Take in what became of a call; return whether a loss counts against its records.
 
         Calls are judged as they end. `were_lost_before`: all of them have a loss that counts.
         """
+        with self._lock:
+            return self._judge(results, were_lost_before=were_lost_before)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._in_a_row >= (1 if self.is_doubtful else LOSSES_IN_A_ROW)
+
+    @property
+    def ends_in_doubt(self) -> bool:
+        """Whether the connection is to rest, now that all calls have ended."""
+        return self.is_open or (self._in_a_row > 0 and self._is_news)
+
+    def _judge(self, results: Sequence[Result], *, were_lost_before: bool) -> bool:
         if any(result.outcome is Outcome.SUCCEEDED for result in results):
             self.is_doubtful, self.has_written = False, True
             self._in_a_row, self._is_news = 0, False
@@ -56,16 +72,6 @@ class Breaker:
         self._is_news |= not were_lost_before
         self.why = next((result.failure.message for result in lost if result.failure), "")
         return counts
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing more is to be sent."""
-        return self._in_a_row >= (1 if self.is_doubtful else LOSSES_IN_A_ROW)
-
-    @property
-    def ends_in_doubt(self) -> bool:
-        """Whether the connection is to rest, now that all calls have ended."""
-        return self.is_open or (self._in_a_row > 0 and self._is_news)
 
 
 def by_losses(

@@ -40,9 +40,15 @@ def follow_up(
         links.mark(
             connection,
             [
-                Mark(other.connection, other.object_type, person, now, RunTrigger.REALTIME)
+                Mark(
+                    other.connection,
+                    other.object_type,
+                    person,
+                    now,
+                    RunTrigger.REALTIME,
+                    creates=False,
+                )
                 for other in tying
                 for person in people
             ],
-            only_existing=True,
         )

@@ -139,7 +139,7 @@ class Flight:
         self._tally = tally
         self._progress = progress
         self._pool = ThreadPoolExecutor(sync.calls_in_flight, thread_name_prefix="crm")
-        self._air: dict[Future[Delivered], _Aboard] = {}
+        self._air: dict[Future[tuple[Delivered, bool]], _Aboard] = {}
         self._landed: list[tuple[Slice, Settlement]] = []
         self._landed_calls = 0
         self._settled_at = time.monotonic()
@@ -206,12 +206,24 @@ class Flight:
             ends = time.monotonic() + longest > slice_.ends_at
             return not (ends or self._stopping() or self._rests(backfill=backfill))
 
-        future = self._pool.submit(self._deliver, batch, may_start, backfill=backfill)
-        self._air[future] = _Aboard(slice_, drafts)
+        were_lost_before = all(d.claim.losses for d in drafts)
 
-    def _deliver(self, batch: Batch, may_start: Callable[[], bool], *, backfill: bool) -> Delivered:
-        with in_background(when=backfill):
-            return deliver(self._sync.connector, batch, may_start)
+        def call() -> tuple[Delivered, bool]:
+            with in_background(when=backfill):
+                delivered = deliver(self._sync.connector, batch, may_start)
+            return delivered, self._judge(delivered, were_lost_before=were_lost_before)
+
+        self._air[self._pool.submit(call)] = _Aboard(slice_, drafts)
+
+    def _judge(self, delivered: Delivered, *, were_lost_before: bool) -> bool:
+        """Return whether losses count; before the next call begins, it is known whether it may."""
+        counts = self._breaker.judge(delivered.results, were_lost_before=were_lost_before)
+        self._tally.has_written = self._breaker.has_written
+        if delivered.rest is not None:
+            self._tally.rest = delivered.rest
+        if self._breaker.is_open:
+            self._leave_alone()
+        return counts
 
     def _rests(self, *, backfill: bool) -> bool:
         """Whether the connection is to be left alone from now on."""
@@ -225,24 +237,15 @@ class Flight:
         while len(self._air) > until or self._records_in_air() > RECORDS_IN_AIR:
             done, _ = wait(self._air, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
-                self._take(self._air.pop(future), future.result())
+                self._take(self._air.pop(future), *future.result())
             self._settle_enough()
             self.keep()
 
     def _records_in_air(self) -> int:
         return sum(len(aboard.drafts) for aboard in self._air.values())
 
-    def _take(self, aboard: _Aboard, delivered: Delivered) -> None:
-        now = aboard.slice_.now()
-        rest = delivered.rest
-        if rest is not None:
-            self._tally.rest = rest
-        counts = self._breaker.judge(
-            delivered.results, were_lost_before=all(d.claim.losses for d in aboard.drafts)
-        )
-        self._tally.has_written = self._breaker.has_written
-        if self._breaker.is_open:
-            self._leave_alone()
+    def _take(self, aboard: _Aboard, delivered: Delivered, counts: bool) -> None:  # noqa: FBT001
+        now, rest = aboard.slice_.now(), delivered.rest
         wait_for = timedelta(seconds=rest.seconds if rest else 0.0)
         chance = random.random()  # noqa: S311 - not a secret
         self._landed_calls += delivered.calls

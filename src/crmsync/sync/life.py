@@ -2,7 +2,8 @@
 
 The same whether a pull saw it or a write was refused for it. What the CRM merged, the link follows:
 it moves to the record that stayed, which is read before it is written, so that our match key is
-moved too. What was deleted follows the mapping's `on_delete`.
+moved too. What was deleted is looked for once more by the push, then follows the mapping's
+`on_delete`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from crmsync.mapping.compiled import OnDelete, SyncMapping
+from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import CrmId, Failure, LinkId, ProfileId, RunTrigger
 from crmsync.store import link_records, links
 from crmsync.store.link_records import Linked
@@ -50,15 +51,12 @@ def follow(linked: Linked, successor: CrmId, owner: LinkId | None) -> str:
     return MERGED
 
 
-def lose(linked: Linked, mapping: SyncMapping) -> str:
-    """Do with a link whose record was deleted what its mapping says."""
-    if mapping.on_delete is OnDelete.RECREATE:
-        linked.crm_id = None
-        linked.known, linked.is_known_anew = {}, True
-        linked.to_write = True
-    else:
-        linked.state = LinkState.SUPPRESSED
-        linked.error_class, linked.error_code = "deleted", DELETED
+def doubt(linked: Linked) -> str:
+    """Have a record that seems deleted looked for, by id and by our keys, before the next write.
+
+    Not every CRM says which record it was merged into.
+    """
+    linked.to_write = linked.to_read = True
     return DELETED
 
 

@@ -41,13 +41,18 @@ def look(target: Target, drafts: Sequence[Draft], between_reads: Callable[[], No
     for d, record in read_each(target, stale, lambda d: Key(str(d.crm_id)), between_reads):
         del missing[d.claim.link_id]
         _recognise(d, record)
-    for d in missing.values():
-        _miss(target, d)
-    for name in target.look_by:
-        homeless = [d for d in drafts if is_homeless(d) and name in d.match]
+    lost = [d for d in missing.values() if d.failure is None]
+    for d in lost:  # merged into another one, perhaps, that has our key now
+        d.crm_id, d.known = None, {}
+    for name, _ in target.mapping.match:
+        sought = drafts if name in target.look_by else lost
+        homeless = [d for d in sought if is_homeless(d) and name in d.match]
         for d, record in read_each(target, homeless, _key_by(name), between_reads):
             d.crm_id, d.adopted = record.crm_id, True
             d.known = observed(d.desired, {}, record.fields)
+    if target.mapping.on_delete is OnDelete.SUPPRESS:
+        for d in lost:
+            d.is_lost = d.crm_id is None and d.failure is None
 
 
 def _recognise(d: Draft, record: Record) -> None:
@@ -58,14 +63,6 @@ def _recognise(d: Draft, record: Record) -> None:
     if record.crm_id != d.crm_id:
         d.crm_id, d.adopted, d.known = record.crm_id, True, {}
     d.known = {**d.known, **observed(d.desired, d.known, record.fields)}
-
-
-def _miss(target: Target, d: Draft) -> None:
-    """Do with a link whose record is gone what its mapping says."""
-    if target.mapping.on_delete is OnDelete.RECREATE:
-        d.crm_id, d.known = None, {}
-    else:
-        d.is_lost = True
 
 
 def _is_stale(target: Target, d: Draft) -> bool:

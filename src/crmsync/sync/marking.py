@@ -7,13 +7,13 @@ what it leaves undone another goes on with. Backfill priority: live changes go f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from crmsync.identity.facts import facts
+from crmsync.identity.facts import company_changed_with, facts
 from crmsync.identity.people import is_known
 from crmsync.identity.state import Touched
 from crmsync.mapping.compiled import SyncMapping
@@ -119,10 +119,14 @@ def _begin(connection: Connection, mapping: SyncMapping, known: SyncState | None
 def marks_of(
     works: Works, connection: Connection, changed: Iterable[Touched], now: datetime
 ) -> list[Mark]:
-    """Return the marks of exactly the links whose mapping reads a fact that changed."""
+    """Return the marks of exactly the links whose mapping reads a fact that changed.
+
+    What a company is called is a fact of its people too: their links are marked as well.
+    """
     others = _others(works, connection)
-    due_by: dict[tuple[str, Trigger], datetime | None] = {}
-    marks = []
+    due = _Due(works, now)
+    marks: dict[tuple[str, str, ProfileId], Mark] = {}
+    firms: list[Touched] = []
     for touched in changed:
         if not touched.changed:
             continue
@@ -131,23 +135,66 @@ def marks_of(
             triggers = triggers_for(mapping, touched.changed)
             if mapping.sync in others:
                 triggers |= {REALTIME}
-            if not triggers or not concerns(mapping, touched.profile, known):
-                continue
-            name = mapping.connection
-            for trigger in triggers:
-                if (name, trigger) not in due_by:
-                    due_by[name, trigger] = next_due(trigger, now, _linger(works, name))
-            first = min(triggers, key=lambda trigger: due_by[name, trigger] or NEVER)
-            marks.append(
-                Mark(
-                    mapping.connection,
-                    mapping.object_type,
-                    touched.profile.id,
-                    due_by[name, first],
-                    RunTrigger(first.kind),
-                )
-            )
-    return marks
+            if triggers and concerns(mapping, touched.profile, known):
+                one = due.mark(mapping, touched.profile.id, triggers)
+                marks[one.connection, one.object_type, one.profile_id] = one
+        if touched.profile.kind is ProfileKind.COMPANY:
+            firms.append(touched)
+    for one in _marks_of_members(works, connection, firms, due):
+        marks.setdefault((one.connection, one.object_type, one.profile_id), one)
+    return list(marks.values())
+
+
+def _marks_of_members(
+    works: Works, connection: Connection, firms: Iterable[Touched], due: _Due
+) -> Iterator[Mark]:
+    """Yield the marks of people whose mapping reads what their company is called."""
+    for firm in firms:
+        names = company_changed_with(firm.changed)
+        reading = {
+            mapping: triggers
+            for mapping in works.configuration.mappings
+            if mapping.source is ProfileKind.PERSON and (triggers := triggers_for(mapping, names))
+        }
+        people = profiles.members(connection, [firm.profile.id]) if reading else []
+        for person in people:
+            for mapping, triggers in reading.items():
+                yield due.mark(mapping, person, triggers, creates=False)
+
+
+class _Due:
+    """When each trigger of a connection is next due, worked out once."""
+
+    def __init__(self, works: Works, now: datetime) -> None:
+        self._works = works
+        self._now = now
+        self._by: dict[tuple[str, Trigger], datetime | None] = {}
+
+    def mark(
+        self,
+        mapping: SyncMapping,
+        profile_id: ProfileId,
+        triggers: Iterable[Trigger],
+        *,
+        creates: bool = True,
+    ) -> Mark:
+        """Return the mark of a link that is due by the earliest of some triggers."""
+        name = mapping.connection
+        first = min(triggers, key=lambda trigger: self._next(name, trigger) or NEVER)
+        return Mark(
+            name,
+            mapping.object_type,
+            profile_id,
+            self._next(name, first),
+            RunTrigger(first.kind),
+            creates=creates,
+        )
+
+    def _next(self, name: str, trigger: Trigger) -> datetime | None:
+        if (name, trigger) not in self._by:
+            linger = _linger(self._works, name)
+            self._by[name, trigger] = next_due(trigger, self._now, linger)
+        return self._by[name, trigger]
 
 
 def concerns(mapping: SyncMapping, profile: Profile, known: Facts) -> bool:

@@ -119,10 +119,8 @@ class _Task:
         database = self.sync.store.database
         with database.read() as connection:
             now = database.now(connection)
-            told = hints.due(
-                connection, self.subject.connection, self._object_type, now, HINTS_AT_ONCE
-            )
             due = cursors.next_reading(connection, self.subject)
+        told = database.transact(self._claim_told)
         if told:
             self._read_told(told, pulled)
             progress(pulled)
@@ -143,6 +141,17 @@ class _Task:
             database.transact(
                 lambda c: cursors.end_reading(c, reading, database.now(c), whole=whole)
             )
+
+    def _claim_told(self, connection: Connection) -> list[hints.ToRead]:
+        now = self.sync.store.database.now(connection)
+        return hints.claim(
+            connection,
+            self.subject.connection,
+            self._object_type,
+            now,
+            until=now + self._lease,
+            limit=HINTS_AT_ONCE,
+        )
 
     @property
     def _lease(self) -> timedelta:

@@ -30,6 +30,7 @@ from crmsync.model import (
     ObjectSchema,
     Profile,
     ProfileId,
+    ProfileKind,
     RunId,
     RunTrigger,
     Value,
@@ -149,7 +150,8 @@ class Books:
     ) -> Failure | None:
         """Write a trait that the CRM decides; return why it was not."""
         profile = self.people[linked.profile_id]
-        is_email = pull.trait == "email" and isinstance(value, str)
+        is_person = profile.kind is ProfileKind.PERSON
+        is_email = is_person and pull.trait == "email" and isinstance(value, str)
         if is_email:
             value = value.strip().lower()
             if self.email_owners.setdefault(value, profile.id) != profile.id:

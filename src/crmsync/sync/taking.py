@@ -124,10 +124,12 @@ def _follow_life(
     elif merged_into is not None:
         what = life.follow(linked, merged_into, owners.get(merged_into, (None,))[0])
     else:
-        what = life.lose(linked, reader.mapping)
+        what = life.doubt(linked)
     books.changed_links[linked.link_id] = linked
     books.counts[what] += 1
-    books.note(Entry(linked.link_id, linked.profile_id, crm_id, failure=life.TOLD.get(what)))
+    if what != life.DELETED:  # the push tells, when it has looked
+        failure = life.TOLD.get(what)
+        books.note(Entry(linked.link_id, linked.profile_id, crm_id, failure=failure))
     return True
 
 
@@ -137,7 +139,8 @@ def _read_values(
     """Judge the values of a record field by field."""
     reader = books.reader
     profile = books.people.get(linked.profile_id)
-    if profile is None:
+    if profile is None:  # it was merged into another since
+        books.ask_again(record.crm_id)
         return
     frozen = {name for name, kept in flips.items() if kept.frozen_at}
     only_read = [p for p in reader.mapping.pulls if not p.is_pushed and p.name in record.fields]

@@ -9,7 +9,7 @@ from crmsync.store.links import PRIORITY_BACKFILL
 from crmsync.sync import marking, schedule
 from crmsync.sync.drain import drain as worker_drain
 from tests.unit.sync.people import mapping
-from tests.workbench import ROOMY, drain, identify, ingest, link_rows
+from tests.workbench import ROOMY, drain, identify, ingest, let_pass, link_rows
 
 OLD = mapping("firstname: first_name")
 NEW = mapping("firstname: first_name, lastname: last_name")
@@ -113,3 +113,17 @@ def test_a_superseded_process_marks_whatever_changes(project):
     drain(new)
     assert ingest(old, [identify("u1", last_name="Moss")]).marked == 1
     assert drain(new) == {"updated": 1}
+
+
+def test_what_a_company_is_called_reaches_all_its_people(works_with, crm):
+    """One of them says it; everybody's record names the company."""
+    works = works_with(mapping("firstname: first_name, company: company_name"))
+    acme = {"id": "acme", "name": "Acme"}
+    ingest(works, [identify(u, first_name=u, company=acme) for u in ("u1", "u2")])
+    let_pass(works.store, 10.0)
+    drain(works)
+    ingest(works, [identify("u1", company={"id": "acme", "name": "Acme Ltd"})])
+    let_pass(works.store, 10.0)
+    drain(works)
+    held = crm.records["contacts"].values()
+    assert [record.fields["company"] for record in held] == ["Acme Ltd", "Acme Ltd"]

@@ -198,6 +198,20 @@ def test_a_deleted_record_is_made_again_where_the_mapping_says_so(works_with, sa
     assert [one["lastname"] for one in held(sales) if one] == ["Lee"]
 
 
+def test_a_merge_that_leaves_no_trace_is_followed_by_our_keys(works_with, sales):
+    """What seems deleted may be another record by now, which has our key or the e-mail."""
+    keys = "crmsync_id: profile_id, email: email"
+    works = works_with(mapping(f"email: email, {TWO_WAY}", keys))
+    record = pushed(works, first_name="Ann", email="ann@acme.example")
+    sales.delete("contacts", record)
+    other = sales.save("contacts", None, {"email": "ann@acme.example"})
+    pull(works, "crm")
+    push(the_sync(works))
+    [(crm_id, profile, state)] = link_rows(works.store, "crm_id", "profile_id", "state")
+    assert (crm_id, state) == (other, LinkState.ACTIVE)
+    assert sales.records["contacts"][other].fields["crmsync_id"] == profile
+
+
 def test_a_merged_record_is_followed_with_its_key(works_with, sales):
     """The link moves to the record that stayed, and our match key is written there."""
     works = works_with(mapping(TWO_WAY))

@@ -40,7 +40,7 @@ class Chunk:
     rows: Sequence[Row] = ()
     gone: Sequence[Tombstone] = ()
     are_converted: bool = False
-    """Whether the rows are leads that were converted."""
+    """Whether the rows are leads that were converted, of which only that is told."""
 
 
 class Changes:
@@ -57,9 +57,10 @@ class Changes:
         """Yield what changed, oldest first, and what is gone; see `base.Connector.changes`."""
         rows = Rows(self._api, module)
         for chunk in self.walk(rows, cursor, fields):
+            shown = () if chunk.are_converted else fields
             try:
                 records = [
-                    record_of(row, fields, module, is_converted=chunk.are_converted)
+                    record_of(row, shown, module, is_converted=chunk.are_converted)
                     for row in chunk.rows
                 ]
             except (LookupError, TypeError, ValueError, AttributeError):
@@ -78,14 +79,14 @@ class Changes:
             yield chunk
         found, now = False, self._api.now()
         if rows.module.name == LEADS:
-            for part in rows.converted(reached.listed, columns):
+            for part in rows.converted(reached.listed):
                 found = True
                 yield Chunk(reached, part, are_converted=True)
         for part in rows.deleted(reached.listed):
             found = True
             yield Chunk(reached, gone=[_tombstone(row, rows) for row in part])
         if found:
-            # The lists come newest first: only their end is a place to go on from.
+            # The deleted come newest first: only the end of a list is a place to go on from.
             yield Chunk(reached.having_listed(now))
 
     def _changed(self, rows: Rows, cursor: Cursor, columns: Sequence[str]) -> Iterator[Chunk]:

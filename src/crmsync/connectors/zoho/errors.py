@@ -72,14 +72,18 @@ class Complaint:
     @property
     def is_gone(self) -> bool:
         """Whether there is no such record any more: deleted, merged into another, converted."""
+        return self.code in GONE or self._is_about_its_id
+
+    @property
+    def _is_about_its_id(self) -> bool:
+        """Whether the record's own id is refused, and not one that it names in a lookup."""
         path = str(self.details.get("json_path") or "$.data[0].id")
-        is_own_id = self.field == "id" and _OWN_ID.fullmatch(path) is not None
-        return self.code in GONE or is_own_id
+        return self.field == "id" and _OWN_ID.fullmatch(path) is not None
 
     def hint(self, sent: Fields) -> str:
         """Say what to do about it, given the fields that were sent."""
         field, longest = self.field or "a field", self.details.get("maximum_length")
-        if self.field == "id":
+        if self._is_about_its_id:
             return GONE_HINT
         if field in CALL_MEMBERS:
             return CALL_MEMBERS[field]

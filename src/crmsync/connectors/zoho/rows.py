@@ -16,7 +16,7 @@ import structlog
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.zoho import coql
 from crmsync.connectors.zoho.api import Api
-from crmsync.connectors.zoho.fields import Module
+from crmsync.connectors.zoho.fields import CONVERTED_TO, Module
 from crmsync.connectors.zoho.modules import no_such_field
 from crmsync.connectors.zoho.wire import is_id
 from crmsync.errors import BatchRejected, Unavailable
@@ -102,10 +102,10 @@ class Rows:
                 if name not in row:
                     raise no_such_field(self.module.name, name)
 
-    def converted(self, since: datetime | None, columns: Sequence[str]) -> Iterator[Sequence[Row]]:
-        """Yield the leads that were converted since, which appear nowhere else, in pages."""
+    def converted(self, since: datetime | None) -> Iterator[Sequence[Row]]:
+        """Yield the leads that were converted since, in pages, each with what it became."""
         params = {
-            "fields": ",".join(columns[:LIST_FIELDS]),
+            "fields": f"{coql.MODIFIED},{CONVERTED_TO}",
             "converted": "true",
             "sort_by": coql.MODIFIED,
             "sort_order": "asc",

@@ -48,7 +48,14 @@ class _Channel:
 
     events: frozenset[str]
     urls: frozenset[str]
+    tokens: frozenset[str]
+    """As far as Zoho shows them."""
     ends_at: datetime
+
+    def is_right(self, events: frozenset[str], hooks: Webhooks) -> bool:
+        """Say whether it tells of just these, there, and proves itself by the secret of now."""
+        is_ours = self.urls == {hooks.url} and self.tokens <= {hooks.secret}
+        return is_ours and self.events == events
 
 
 class Channel:
@@ -67,8 +74,7 @@ class Channel:
         events = frozenset(f"{module}.{event}" for module in modules for event in EVENTS)
         found, now = self._found(hooks), self._api.now()
         wanted = "changes of " + ", ".join(sorted(set(modules)))
-        is_right = found and found.events == events and found.urls == {hooks.url}
-        if found and is_right and found.ends_at - now > RENEWED_WITHIN:
+        if found and found.is_right(events, hooks) and found.ends_at - now > RENEWED_WITHIN:
             return Watch(f"Zoho tells of {wanted} already", found.ends_at)
         asked = {
             "channel_id": _number(self._name, hooks),
@@ -99,7 +105,7 @@ class Channel:
 
     def hints(self, delivery: Delivery) -> list[Hint]:
         """Return what a delivery is about; raise Forged where it does not prove itself."""
-        if self._hooks is None:
+        if self._hooks is None or not self._hooks.secret:
             raise Forged("the connection takes no webhooks")
         try:
             told = orjson.loads(delivery.body)
@@ -119,8 +125,8 @@ class Channel:
     def _demanded(self) -> Webhooks:
         if self._hooks is None:
             raise ConfigError(f"connection '{self._name}' has no webhooks set")
-        if len(self._hooks.secret) > TOKEN_LENGTH:
-            raise ConfigError(f"Zoho takes a secret of at most {TOKEN_LENGTH} characters")
+        if not 0 < len(self._hooks.secret) <= TOKEN_LENGTH:
+            raise ConfigError(f"Zoho takes a secret of 1 to {TOKEN_LENGTH} characters")
         return self._hooks
 
     def _found(self, hooks: Webhooks) -> _Channel | None:
@@ -143,6 +149,7 @@ class Channel:
             return _Channel(
                 events=frozenset(str(event) for entry in ours for event in entry["events"]),
                 urls=frozenset(str(entry["notify_url"]) for entry in ours),
+                tokens=frozenset(str(entry["token"]) for entry in ours if entry.get("token")),
                 ends_at=min(_expiry(entry) for entry in ours),
             )
         except (LookupError, TypeError, ValueError, AttributeError):

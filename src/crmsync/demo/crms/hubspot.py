@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from crmsync.demo.crm import MATCH, PLANS, Backstage, DemoCrm
+from collections.abc import Sequence
+
+from crmsync.demo.crm import MATCH, PLANS, Backstage, DemoCrm, Office
 from crmsync.demo.people import REFUSED_EMAIL, REFUSED_PLAN
-from crmsync.model import FieldSchema, FieldType
+from crmsync.model import Action, Batch, CrmId, FieldSchema, FieldType, LinkId, Operation
 
 MAPPING = """\
 # People become HubSpot contacts: which field of theirs gets which trait of ours.
@@ -26,6 +28,11 @@ fields:                      # theirs: ours
   total_visits: {from: visits, trigger: hourly}
   goals_completed: {from: goals_completed, trigger: hourly}
   last_website_visit: {from: last_seen, transform: [date], trigger: daily}
+pull:                        # ours: theirs
+  hubspot_owner: hubspot_owner_id         # read as an e-mail address
+deals:
+  pick: latest_open          # of all deals with a person, one speaks
+  pull: {hubspot_stage: dealstage}        # read as the stage's name; Zoho is sent it on
 """
 FIELDS = (
     MATCH,
@@ -57,6 +64,25 @@ def prepare(stage: Backstage) -> None:
     stage.control.fault("drop", when="after", path=UPSERTS, body=ALL_IS_WELL, skip=4, times=1)
 
 
+def tie(stage: Backstage, pairs: Sequence[tuple[CrmId, CrmId]]) -> None:
+    """Associate deals with contacts, as HubSpot's own pages do with the same call."""
+    operations = [
+        Operation(LinkId(number), Action.ASSOCIATE, {"contacts": contact}, crm_id=deal)
+        for number, (deal, contact) in enumerate(pairs)
+    ]
+    stage.connector.write(Batch("deals", Action.ASSOCIATE, operations, "contacts"))
+
+
+OFFICE = Office(
+    sellers=("ben.closer@portal.example", "cleo.hunter@portal.example"),
+    owner="hubspot_owner_id",
+    draft=lambda _, title: {"dealname": title, "dealstage": "qualifiedtobuy", "amount": "4900"},
+    moves=({"dealstage": "contractsent"}, {"dealstage": "decisionmakerboughtin"}),
+    lost={"dealstage": "closedlost"},
+    renamed={"id": "contractsent", "label": "Negotiation"},
+    tie=tie,
+    leaves="deactivate_owner",
+)
 HUBSPOT = DemoCrm(
     name="hubspot",
     label="HubSpot",
@@ -67,10 +93,11 @@ HUBSPOT = DemoCrm(
     mapping=MAPPING,
     trouble="a 429, a lost answer, a plan no picklist has, a bad address",
     prepare=prepare,
+    office=OFFICE,
     cured={
         "RATELIMITED": "429 'too many requests': {} records waited and were sent again",
         "ANSWER_LOST": "an answer was lost: {} records were looked up and found done",
     },
-    reads=lambda call: call["route"].endswith("/batch/read"),
+    reads=lambda call: call["route"].endswith(("/batch/read", "/search")),
     settled="{} records of the lost answer read back: each is right",
 )

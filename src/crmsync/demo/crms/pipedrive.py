@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmsync.demo.crm import MATCH, Backstage, DemoCrm
+from crmsync.demo.crm import MATCH, Backstage, DemoCrm, Office
 from crmsync.model import FieldSchema, FieldType
 
 MAPPING = """\
@@ -20,6 +20,11 @@ fields:                      # theirs: ours
   Position: company_position # fields of ours, by their label
   Plan: plan
   Visits: {from: visits, trigger: hourly}
+pull:                        # ours: theirs
+  pipedrive_owner: owner_id               # read as an e-mail address
+deals:
+  pick: latest_open
+  pull: {pipedrive_stage: stage_id}       # read as the stage's name
 """
 FIELDS = (
     MATCH,
@@ -38,6 +43,16 @@ def prepare(stage: Backstage) -> None:
     )
 
 
+OFFICE = Office(
+    sellers=("ben.closer@company.example", "cleo.hunter@company.example"),
+    owner="owner_id",
+    draft=lambda person, title: {"title": title, "person_id": int(person), "stage_id": 1},
+    moves=({"stage_id": 5}, {"stage_id": 4}),
+    lost={"status": "lost"},
+    renamed={"id": 5, "name": "Negotiation"},
+    owner_value=int,
+    made_by="ada.sales@company.example",
+)
 PIPEDRIVE = DemoCrm(
     name="pipedrive",
     label="Pipedrive",
@@ -50,6 +65,7 @@ PIPEDRIVE = DemoCrm(
     mapping=MAPPING,
     trouble="a create whose answer is lost, where no field is unique",
     prepare=prepare,
+    office=OFFICE,
     cured={"ANSWER_LOST": "an answer was lost: {} person is looked for, never made blindly"},
     sign_in="/oauth/token",
     settled="{} person of the lost answer found: made once, not twice",

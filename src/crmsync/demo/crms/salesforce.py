@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crmsync.demo.crm import MATCH, Backstage, Call, DemoCrm
-from crmsync.model import Profile
+from crmsync.demo.crm import MATCH, Backstage, Call, DemoCrm, Office
+from crmsync.model import CrmId, Profile
 
 MAPPING = """\
 # People become Salesforce contacts: which field of theirs gets which trait of ours.
@@ -22,8 +22,13 @@ fields:                      # theirs: ours
   FirstName: first_name
   LastName: {from: last_name, default: "(not known)"}    # no contact may be without one
   Title: company_position
-  Plan__c: plan              # a text here, so that any plan will do
+  Plan__c: {from: plan, conflict: theirs}     # goes both ways: salespeople correct it here
   Visits__c: {from: visits, trigger: hourly}
+pull:                        # ours: theirs
+  salesforce_owner: OwnerId               # read as an e-mail address
+deals:
+  pick: latest_open          # of all opportunities with a person, one speaks
+  pull: {salesforce_stage: StageName}
 """
 OF_THE_ACCOUNT = 20
 """Contacts whom a salesperson has entered before, all of one account."""
@@ -80,6 +85,27 @@ def only_reads(call: Call) -> bool:
     return all(part["method"] == "GET" for part in call["body"]["compositeRequest"])
 
 
+def tie(stage: Backstage, pairs: Sequence[tuple[CrmId, CrmId]]) -> None:
+    """Give contacts a role in opportunities."""
+    roles = [{"OpportunityId": deal, "ContactId": contact} for deal, contact in pairs]
+    stage.control.seed("OpportunityContactRole", roles)
+
+
+OFFICE = Office(
+    sellers=("ada.sales@acme.example", "ben.sales@acme.example"),
+    owner="OwnerId",
+    draft=lambda _, title: {
+        "Name": title, "StageName": "Qualification", "CloseDate": "2099-12-31", "Amount": 4900,
+    },
+    moves=({"StageName": "Negotiation/Review"}, {"StageName": "Proposal/Price Quote"}),
+    lost={"StageName": "Closed Lost"},
+    renamed={"name": "Negotiation/Review", "new": "Negotiation"},
+    deals="Opportunity",
+    tie=tie,
+    made_by="integration.crmsync@acme.example",
+    corrected={"Plan__c": "pro"},
+    keeps_names=True,
+)  # fmt: skip
 SALESFORCE = DemoCrm(
     name="salesforce",
     label="Salesforce",
@@ -91,6 +117,7 @@ SALESFORCE = DemoCrm(
     mapping=MAPPING,
     trouble=f"an expired token, a lock on the account of {OF_THE_ACCOUNT} known contacts",
     prepare=prepare,
+    office=OFFICE,
     meddle=let_go,
     cured={
         "token": "an expired token: renewed once, and the call was sent again",

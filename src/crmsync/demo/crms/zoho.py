@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmsync.demo.crm import MATCH, PLANS, Backstage, DemoCrm
+from crmsync.demo.crm import MATCH, PLANS, Backstage, DemoCrm, Office
 from crmsync.model import FieldSchema, FieldType
 
 MAPPING = """\
@@ -21,11 +21,18 @@ fields:                      # theirs: ours
   Title: company_position
   Plan: plan                 # a picklist in Zoho too
   Visits: {from: visits, trigger: hourly}
+  Stage_in_HubSpot: hubspot_stage         # what came back from another CRM
+pull:                        # ours: theirs
+  zoho_owner: Owner                       # read as an e-mail address
+deals:
+  pick: latest_open          # of all deals with a person, one speaks
+  pull: {zoho_stage: Stage}
 """
 FIELDS = (
     MATCH,
     FieldSchema("Plan", "Plan", FieldType.PICKLIST, options=PLANS),
     FieldSchema("Visits", "Visits", FieldType.NUMBER),
+    FieldSchema("Stage_in_HubSpot", "Stage in HubSpot", FieldType.TEXT),
 )
 
 
@@ -35,6 +42,20 @@ def prepare(stage: Backstage) -> None:
         stage.connector.create_field("Contacts", field)
 
 
+OFFICE = Office(
+    sellers=("ben@org.example", "cleo@org.example"),
+    owner="Owner",
+    draft=lambda contact, title: {
+        "Deal_Name": title, "Stage": "Qualification", "Pipeline": "Standard",
+        "Contact_Name": {"id": contact}, "Amount": 4900,
+    },
+    moves=({"Stage": "Negotiation/Review"}, {"Stage": "Proposal/Price Quote"}),
+    lost={"Stage": "Closed Lost"},
+    renamed={"name": "Negotiation/Review", "new_name": "Negotiation"},
+    deals="Deals",
+    owner_value=lambda user: {"id": user},
+    made_by="ada@org.example",
+)  # fmt: skip
 ZOHO = DemoCrm(
     name="zoho",
     label="Zoho",
@@ -47,6 +68,7 @@ ZOHO = DemoCrm(
     mapping=MAPPING,
     trouble="the same plan and address refused, in words of its own",
     prepare=prepare,
+    office=OFFICE,
     reads=lambda call: call["route"] == "/crm/v8/coql",
     sign_in="/oauth/v2/token",
 )

@@ -143,6 +143,19 @@ class Associations:
                     both = kinds | self._kinds(source, survivor_id, target, to_id)
                     self._set(source, survivor_id, target, to_id, both)
 
+    def snapshot(self) -> list[list[str]]:
+        """Return the pairs as JSON: from type and id, to type and id; without their labels."""
+        return [
+            [source, from_id, target, to_id]
+            for (source, from_id, target), pairs in self._pairs.items()
+            for to_id in pairs
+        ]
+
+    def load_snapshot(self, snapshot: Iterable[list[str]]) -> None:
+        """Add the pairs of a snapshot."""
+        for pair in snapshot:
+            self.connect(*pair)
+
     def _kinds(self, source: str, from_id: str, target: str, to_id: str) -> set[Kind]:
         return self._pairs.get((source, from_id, target), {}).get(to_id, set())
 

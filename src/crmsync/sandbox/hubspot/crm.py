@@ -123,14 +123,18 @@ class HubSpot:
         return records.commit(draft, portal.by_person(object_type)).id
 
     def snapshot(self) -> dict[str, Any]:
-        """Return records and custom properties; not histories, associations, owners or tokens."""
-        return {name: records.snapshot() for name, records in self._portal.objects.items()}
+        """Return records, custom properties and associations; not histories, owners or tokens."""
+        return {
+            "objects": {name: rs.snapshot() for name, rs in self._portal.objects.items()},
+            "associations": self._portal.associations.snapshot(),
+        }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Open a new account that holds what a snapshot says."""
         self.reset()
-        for name, saved in snapshot.items():
+        for name, saved in snapshot["objects"].items():
             self._records(name).load_snapshot(saved)
+        self._portal.associations.load_snapshot(snapshot["associations"])
 
     def actions(self) -> Mapping[str, Callable[..., Any]]:
         """Return what else can happen to an account."""

@@ -381,6 +381,14 @@ def test_a_query_inside_a_composite_that_fails_is_never_nobody(org):
         connector().read("Contact", keys, [])
 
 
+def test_a_query_that_a_composite_leaves_out_is_never_nobody(org):
+    """Nor is that of which nothing is said."""
+    org.post(COMPOSITE, json={"compositeResponse": [inner(0, 200, page())]})
+    keys = [Key(f"{n:060}", "LastName") for n in range(300)]
+    with pytest.raises(Unavailable):
+        connector().read("Contact", keys, [])
+
+
 def test_hundreds_of_fields_are_read_in_two_steps(api):
     """By the field for the ids, then by id."""
     names = [f"A_field_with_a_long_name_{n}__c" for n in range(300)]

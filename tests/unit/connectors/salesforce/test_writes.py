@@ -215,7 +215,7 @@ def test_storage_that_is_full_halts_when_every_record_says_so():
     ("batch", "row", "gone"),
     [
         (updates(FIRST), refused("ENTITY_IS_DELETED"), True),
-        (updates(FIRST), refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"), True),
+        (updates(FIRST), refused("INVALID_CROSS_REFERENCE_KEY"), True),
         (updates(FIRST, AccountId="x"), refused("INVALID_CROSS_REFERENCE_KEY", "no", "AccountId"),
          False),
         (updates(FIRST), refused("STRING_TOO_LONG", "no", "LastName"), False),
@@ -226,13 +226,13 @@ def test_storage_that_is_full_halts_when_every_record_says_so():
 )  # fmt: skip
 def test_a_record_that_is_gone_is_told_from_a_reference_that_is(batch, row, gone):
     """As far as the answer tells; an upsert has no record to miss, but a converted lead."""
-    [part] = parts_of(batch, COLUMNS)
-    [result] = settle(fates_of(part, answered(200, [row])))
+    [result] = fates(batch, answered(200, [row]))
     assert result.is_gone is gone
 
 
 def test_a_whole_call_can_say_that_its_one_record_is_gone():
-    """By its array of errors."""
-    [part] = parts_of(updates(FIRST), COLUMNS)
-    [result] = settle(fates_of(part, answered(404, error("ENTITY_IS_DELETED"))))
+    """By its array of errors; under a 500 nothing is sure."""
+    [result] = fates(updates(FIRST), answered(404, error("ENTITY_IS_DELETED")))
     assert (result.outcome, result.is_gone) == (Outcome.REJECTED, True)
+    [result] = fates(updates(FIRST), answered(500, error("ENTITY_IS_DELETED")))
+    assert (result.outcome, result.is_gone) == (Outcome.UNKNOWN, False)

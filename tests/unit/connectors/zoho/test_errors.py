@@ -224,6 +224,26 @@ def test_a_record_that_is_gone():
     assert "deleted or merged" in record_result(entry("INVALID_DATA", details), {}).failure.hint
 
 
+@pytest.mark.parametrize(
+    ("code", "details", "is_gone"),
+    [
+        ("INVALID_DATA", {"api_name": "id", "json_path": "$.data[3].id"}, True),
+        ("INVALID_DATA", {"api_name": "id"}, True),
+        ("INVALID_DATA", {"api_name": "id", "json_path": "$.data[3].Owner.id"}, False),
+        ("INVALID_DATA", {"api_name": "Email", "json_path": "$.data[3].Email"}, False),
+        ("RECORD_LOCKED", {"id": "7"}, False),
+        ("ID_ALREADY_CONVERTED", {"id": "7"}, True),
+        ("CONVERTED_RECORD", {}, True),
+        ("NOT_FOUND", {}, True),
+    ],
+)
+def test_who_is_gone(code, details, is_gone):
+    """Whose own id is refused, and who was converted; not who names somebody that is gone."""
+    result = record_result(entry(code, details), {})
+    assert result.is_gone is is_gone
+    assert ("deleted or merged" in result.failure.hint) is (is_gone and "api_name" in details)
+
+
 def test_several_faults_of_one_record():
     """The first one's field is named."""
     inner = [entry("INVALID_DATA", {"api_name": n, "json_path": f"$.data[0].{n}"}) for n in "AB"]
