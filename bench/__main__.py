@@ -1,4 +1,4 @@
-"""`python -m bench [calls|push|ingest|limits|all]`: see docs/performance.md."""
+"""`python -m bench [calls|limits|push|pulls|ingest|all]`: see docs/performance.md."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import calls, ingest, limits, phases, push
+from bench import calls, ingest, limits, phases, pulls, push
 from bench.backends import Backend, backends
 from bench.crms import CRMS, Crm
+from bench.deals import DESKS
 from bench.floor import BULKS
 from bench.tables import Section, show
 
-NAMES = ("calls", "limits", "push", "ingest")
-NEEDS_DATABASES = {"push", "ingest"}
+NAMES = ("calls", "limits", "push", "pulls", "ingest")
+NEEDS_DATABASES = {"push", "pulls", "ingest"}
 COMPARED = 10_000
 """More contacts than this are pushed by crmsync alone, after the comparison at this size."""
 
@@ -88,6 +89,9 @@ def _sections(
             yield limits.measure(folder, size.crms, quick=size.quick)
         case "push":
             yield from _pushes(folder, databases, size)
+        case "pulls":
+            for course in _pulls(size):
+                yield pulls.measure(folder, databases, course)
         case "ingest":
             yield ingest.measure(folder, databases, size.events, size.ingest_rounds)
 
@@ -100,6 +104,11 @@ def _pushes(folder: Path, databases: Sequence[Backend], size: Size) -> Iterator[
         if size.many is not None:
             many = push.Course(crm, size.many, size.latencies[-1:], 1)
             yield push.measure_many(folder, databases, many, base)
+
+
+def _pulls(size: Size) -> Iterator[pulls.Course]:
+    for crm in size.crms:
+        yield pulls.Course(DESKS[crm.name], size.contacts, size.latencies, size.rounds)
 
 
 def _with_bulk_calls(size: Size) -> list[Crm]:
@@ -140,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--records", type=int, metavar="N",
-        help=f"contacts to push; above {COMPARED:,}, crmsync alone is measured at N as well",
+        help=f"contacts to push, deals to pull; above {COMPARED:,}, crmsync alone pushes N as well",
     )  # fmt: skip
     parser.add_argument(
         "--latency", type=_latencies, metavar="MS,MS",

@@ -15,7 +15,8 @@ from bench.figures import Figures
 TIMEOUT_SECONDS = 60.0
 ZOHO_PAGE, ZOHO_LIST, PIPEDRIVE_PAGE = 2_000, 200, 500
 COLUMNS = "id, Stage, Owner, Amount, Contact_Name, Modified_Time"
-NOTHING = 204
+NOTHING = (204, 304)
+"""Answers without a body: nothing there, nothing since."""
 
 
 def read_zoho(url: str, database: str) -> tuple[Figures, Said]:
@@ -37,7 +38,7 @@ class _Api:
     def ask(self, method: str, path: str, **what: Any) -> dict[str, Any]:  # noqa: ANN401 - as requests
         answer = self._session.request(method, self._url + path, timeout=TIMEOUT_SECONDS, **what)
         answer.raise_for_status()
-        return {} if answer.status_code == NOTHING else dict(answer.json())
+        return {} if answer.status_code in NOTHING else dict(answer.json())
 
 
 class _Zoho:

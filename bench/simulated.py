@@ -24,6 +24,8 @@ class Traffic:
     calls: int = 0
     bytes_in: int = 0
     """Of the bodies."""
+    bytes_out: int = 0
+    """Of the answers' bodies."""
     statuses: dict[int | None, int] = field(default_factory=dict)
 
     @property
@@ -57,7 +59,8 @@ def traffic(control: Control) -> Traffic:
     statuses: dict[int | None, int] = {}
     for entry in entries:
         statuses[entry["status"]] = statuses.get(entry["status"], 0) + 1
-    return Traffic(len(entries), sum(entry["bytes_in"] for entry in entries), statuses)
+    received, sent = (sum(e[name] for e in entries) for name in ("bytes_in", "bytes_out"))
+    return Traffic(len(entries), received, sent, statuses)
 
 
 def most_at_once(entries: list[dict[str, Any]]) -> int:

@@ -470,10 +470,10 @@ def test_many_owners_come_in_pages(crm):
 def test_owner_fields_of_ones_own_are_known(crm):
     """HubSpot says what a property refers to; its values are ids of owners."""
     body = {"name": "coach", "label": "Coach", "type": "enumeration", "fieldType": "select"}
-    body |= {"groupName": "contactinformation", "options": []}
-    body |= {"externalOptions": True, "referencedObjectType": "OWNER"}
+    body |= {"groupName": "contactinformation", "referencedObjectType": "OWNER"}
     url = f"{crm.control.url}/crm/v3/properties/contacts"
-    requests.post(url, json=body, headers={"Authorization": f"Bearer {crm.secret}"}, timeout=10)
+    whole = {**body, "options": [], "externalOptions": True}
+    requests.post(url, json=whole, headers={"Authorization": f"Bearer {crm.secret}"}, timeout=10)
     connector = crm.connector()
     owner = connector.owners()[-1]
     [contact] = crm.control.seed("contacts", [{"email": "a@x.io", "coach": owner.id}])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from crmsync.sync.delivery import MISFIT
-from crmsync.sync.push import push
 from crmsync.sync.looking import TRIED_ALONE
+from crmsync.sync.push import push
 from tests.workbench import (
     ADOPTING,
     ROOMY,

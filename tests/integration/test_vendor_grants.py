@@ -10,13 +10,14 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from crmsync.connectors.answers import Effect, Site
 from crmsync.connectors.auth.authorisation import Access, Headers, bearer
 from crmsync.connectors.auth.consent import Consent
 from crmsync.connectors.auth.credentials import authorise
 from crmsync.connectors.auth.tokens import MemoryTokens
 from crmsync.connectors.auth.vendors import Vendor
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Effect, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.oauth import VENDOR as HUBSPOT
 from crmsync.connectors.pipedrive.oauth import VENDOR as PIPEDRIVE
 from crmsync.connectors.salesforce.oauth import VENDOR as SALESFORCE

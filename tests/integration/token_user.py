@@ -6,9 +6,10 @@ import os
 from contextlib import suppress
 from multiprocessing.connection import Connection as Line
 
+from crmsync.connectors.answers import Effect, Site
 from crmsync.connectors.auth.credentials import authorise
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Effect, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.oauth import VENDOR
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import ConnectionHalted, CrmsyncError

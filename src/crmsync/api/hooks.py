@@ -27,7 +27,7 @@ from crmsync.errors import Forged, StoreUnavailable
 from crmsync.sync.context import Works
 from crmsync.sync.webhooks import address_of, receive
 
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 3.0
 """HubSpot waits 5 s, Pipedrive 10 s. What is not committed by then is delivered again."""
 THREADS = 8
 REMIND_SECONDS = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Annotated
@@ -27,8 +28,12 @@ STATES = {
     "leased": "being sent",
     "dead": "refused by the CRM, set aside",
     "conflict": "waits for a person: two profiles, one record",
-    "suppressed": "never sent again",
+    "suppressed": "not sent any more",
+    "converted": "a lead that became a contact",
 }
+
+_COMMENT = re.compile(r"""\s#(?=[^"']*$).*$""")
+"""Of a line of YAML: what follows a `#` that stands in no quotes."""
 
 app = typer.Typer()
 
@@ -69,6 +74,7 @@ def tell(
     screen.say(Text.assemble((safe(str(title)), "bold"), "  ", (safe("  ".join(known)), "dim")))
     for story in stories:
         _tell_record(screen, story)
+        _tell_whole(screen, story)
         for one in story.fields:
             if only is None or one.name in only:
                 _tell_field(screen, one)
@@ -91,22 +97,71 @@ def _tell_record(screen: Screen, story: RecordStory) -> None:
     )  # fmt: skip
 
 
+def _tell_whole(screen: Screen, story: RecordStory) -> None:
+    """Tell once of a refusal that is not one field's."""
+    named = {one.name for one in story.fields}
+    refused = [
+        one.failed
+        for one in story.fields
+        if one.failed and one.failed.error and one.failed.error["field"] not in named
+    ]
+    if refused:
+        _refusal(screen, max(refused, key=lambda entry: entry.at))
+
+
 def _tell_field(screen: Screen, one: FieldStory) -> None:
-    screen.say(Text.assemble("\n  ", (one.name, "bold"), " = ", value_text(one.held)))
+    screen.say(_title(one))
     for fact in one.facts:
-        _step(screen, "from", _fact_text(fact))
+        _step(screen, "from", _fact_text(fact, is_read=not one.is_pushed))
     _step(screen, "mapped", f"{one.place.file}:{one.place.line}  {_line_text(one)}")
     if one.unusable:
         _step(screen, "problem", one.unusable, style="red")
     if one.written is not None:
         _step(screen, "sent", _entry_text(one.written, one.name))
+    if one.taken is not None:
+        _step(screen, "read back", _entry_text(one.taken, one.name))
+    if one.noticed is not None and one.noticed.error is not None:
+        _step(screen, "noticed", _notice_text(one.noticed, one.name), style="yellow")
+        _step(screen, "do this", str(one.noticed.error["hint"]))
+    if one.is_frozen:
+        _step(screen, "frozen", "both sides leave it alone until it is replayed", style="yellow")
     if one.failed is not None and one.failed.error is not None:
-        error = one.failed.error
-        _step(screen, "refused", _entry_text(one.failed, one.name), style="red")
-        _step(screen, "they say", shortened(f"{error['code']}: {error['message']}"))
-        _step(screen, "do this", str(error["hint"]))
-    elif one.written is None and one.held is None:
+        at_fault = one.failed.error["field"]
+        if at_fault == one.name:
+            _refusal(screen, one.failed, one.name)
+        else:
+            why = f"'{safe(at_fault)}'" if at_fault else "the record"
+            _step(screen, "waits", f"{why} was refused in run {one.failed.run}", style="yellow")
+    elif one.written is None and one.held is None and one.is_pushed:
         _step(screen, "sent", "never" if one.wanted is None else "not yet")
+
+
+def _title(one: FieldStory) -> Text:
+    if one.is_pushed:
+        return Text.assemble("\n  ", (one.name, "bold"), " = ", value_text(one.held))
+    value = one.facts[0].value if one.facts else None
+    where = " of the deal" if one.is_of_deal else ""
+    return Text.assemble(
+        "\n  ", (one.name, "bold"), f"{where} → {one.trait} = ", value_text(value)
+    )  # fmt: skip
+
+
+def _refusal(screen: Screen, entry: LogEntry, field: str | None = None) -> None:
+    error = entry.error or {}
+    what = _entry_text(entry, field) if field else f"run {entry.run}, {moment(entry.at)}"
+    _step(screen, "refused", what, style="red")
+    _step(screen, "they say", shortened(f"{error['code']}: {error['message']}"))
+    _step(screen, "do this", str(error["hint"]))
+
+
+def _notice_text(entry: LogEntry, field: str) -> str:
+    """Return what reading back came upon, and left as it was."""
+    if field in entry.fields:
+        old, new = entry.fields[field]
+        change = f"{value_text(old)} → {value_text(new)}"
+        return f"somebody in {entry.connection} changed it: {change}, read {moment(entry.at)}"
+    message = shortened(str((entry.error or {}).get("message")))
+    return f"{message}, read {moment(entry.at)}"
 
 
 def _step(screen: Screen, name: str, text: str, *, style: str = "") -> None:
@@ -114,14 +169,17 @@ def _step(screen: Screen, name: str, text: str, *, style: str = "") -> None:
 
 
 def _line_text(one: FieldStory) -> str:
-    line = one.place.source_line.strip()
+    """Return the line of the mapping, without its comment."""
+    line = _COMMENT.sub("", one.place.source_line).strip()
     return line or f"{one.name}: {one.origin}"
 
 
-def _fact_text(fact: FactStory) -> str:
+def _fact_text(fact: FactStory, *, is_read: bool = False) -> str:
     value = value_text(fact.value)
     if fact.how == "never sent":
-        return f"{fact.name}, which no event has brought"
+        return (
+            f"{fact.name}, which {'was not read back yet' if is_read else 'no event has brought'}"
+        )
     if fact.how == "given by crmsync":
         return f"{fact.name} {value}, given by crmsync"
     if fact.how == "counted":
@@ -130,15 +188,19 @@ def _fact_text(fact: FactStory) -> str:
     owner = " of the company" if fact.how == "sent for the company" else ""
     via = f" ({fact.trait}{owner})" if fact.trait else owner
     before = "" if fact.old is None else f", before {value_text(fact.old)}"
-    return f"{fact.name} {value}{via}, by {_source_text(fact)}{before}"
+    return f"{fact.name} {value}{via}, {_source_text(fact)}{before}"
 
 
 def _source_text(fact: FactStory) -> str:
     if fact.event is not None:
-        return _event_text(fact.event)
-    if fact.source is not None:
-        return f"{fact.source.origin}, {moment(fact.source.at)} (the event is no longer kept)"
-    return "an event that is no longer kept"
+        return f"by {_event_text(fact.event)}"
+    if fact.source is None:
+        return "by an event that is no longer kept"
+    at, (kind, _, name) = fact.source.at, fact.source.origin.partition(":")
+    if kind != "connection":
+        return f"by {fact.source.origin}, {moment(at)} (the event is no longer kept)"
+    read = f", read back {moment(fact.read_at)}" if fact.read_at else ""
+    return f"somebody in {name} changed it {moment(at)}{read}"
 
 
 def _event_text(event: StoredEvent) -> str:
@@ -167,6 +229,11 @@ def _as_json(story: RecordStory, one: FieldStory) -> dict[str, object]:
         "facts": [_fact_as_json(fact) for fact in one.facts],
         "written": _entry_as_json(one.written, one.name),
         "failed": _entry_as_json(one.failed, one.name),
+        "trait": one.trait,
+        "deal": one.is_of_deal,
+        "read_back": _entry_as_json(one.taken, one.name),
+        "noticed": _entry_as_json(one.noticed, one.name),
+        "frozen": one.is_frozen,
     }
 
 
@@ -178,6 +245,7 @@ def _fact_as_json(fact: FactStory) -> dict[str, object]:
         "how": fact.how,
         "trait": fact.trait,
         "old": fact.old,
+        "read_at": fact.read_at,
         "source": source and asdict(source),
         "event": event
         and {
@@ -193,7 +261,7 @@ def _fact_as_json(fact: FactStory) -> dict[str, object]:
 def _entry_as_json(entry: LogEntry | None, field: str) -> dict[str, object] | None:
     if entry is None:
         return None
-    old, new = entry.fields[field]
+    old, new = entry.fields.get(field, (None, None))
     return {
         "run": entry.run,
         "at": entry.at,

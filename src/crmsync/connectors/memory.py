@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from crmsync.connectors.answers import Observer, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
-from crmsync.connectors.http import Observer, unobserved
 from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.connectors.records_only import RecordsOnly
 from crmsync.connectors.throttle import Throttle, is_background

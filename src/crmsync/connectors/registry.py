@@ -12,12 +12,12 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
+from crmsync.connectors.answers import Observer, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.auth.credentials import authorise
 from crmsync.connectors.auth.tokens import TokenStore
 from crmsync.connectors.auth.vendors import Vendor
 from crmsync.connectors.base import Connection, Connector, Limit
-from crmsync.connectors.http import Observer, unobserved
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.windows import within
 from crmsync.errors import ConfigError

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from sqlalchemy import delete
+
 from crmsync.cli.tables import Column
 from crmsync.demo.folder import Folder
 from crmsync.demo.narrator import Narrator
@@ -14,6 +16,7 @@ from crmsync.demo.readings import Reading, read_all, traits_of
 from crmsync.demo.sales import DEALS, WORKED_ON, rename, sell
 from crmsync.identity.facts import facts
 from crmsync.model import CrmId, Profile
+from crmsync.store.tables import oauth_tokens
 from crmsync.sync.context import Works
 
 COLUMNS = (
@@ -65,7 +68,11 @@ class BothWays:
             self._tell.item(stage.crm.name, f"{office.sellers[1]} leaves{also}")
 
     def reopen(self) -> None:
-        """Let it be as an earlier demo left it, where snapshots do not say."""
+        """Let the CRMs be as an earlier demo left them, where their snapshots do not say."""
+        # Their tokens ended with them, and Salesforce's name an address that is no more.
+        self._works.store.database.transact(
+            lambda connection: connection.execute(delete(oauth_tokens))
+        )
         for stage in self._stages:
             if not stage.crm.office.keeps_names:
                 rename(stage.crm, stage.backstage())
@@ -87,7 +94,7 @@ class BothWays:
             self._tell_some(readings)
         else:
             calls = sum(one.calls for one in readings.values())
-            self._tell.say(f"no owner and no stage is another one: {calls} reads said so")
+            self._tell.say(f"nothing has changed: {calls} reads to know it")
 
     def _tell_some(self, readings: Mapping[str, Reading]) -> None:
         """Tell of one person from each CRM."""
@@ -97,11 +104,10 @@ class BothWays:
             crm = stage.crm
             both = [p for p in readings[crm.name].owners if p in readings[crm.name].stages]
             person = sorted(both)[place]
-            says = traits[person]
-            self._tell.item(
-                crm.name, f"{_name(known[person])}: {says[crm.stage_trait]}", style="green"
-            )
-            self._tell.item("", f"with {says[crm.owner_trait]}", style="green")
+            owner, at = (traits[person][name] for name in (crm.owner_trait, crm.stage_trait))
+            left = ", who has left" if owner == crm.office.sellers[1] else ""
+            self._tell.item(crm.name, f"{_name(known[person])}: {at}", style="green")
+            self._tell.item("", f"owner {owner}{left}", style="green")
 
     def _whom_they_meet(self) -> list[Profile]:
         """Return people whom every CRM holds, and first the one whose plan was changed."""

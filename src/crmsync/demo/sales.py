@@ -34,13 +34,14 @@ def sell(crm: DemoCrm, stage: Backstage, contacts: Sequence[CrmId]) -> None:
     for deal in deals[-WITH_HISTORY:]:
         control.edit(office.deals, deal, **office.lost)
 
-    ids = {owner.email: office.owner_value(owner.id) for owner in stage.connector.owners()}
-    takers = [ids[email] for email in office.sellers]
+    ids = {owner.email: owner.id for owner in stage.connector.owners()}
+    sellers = [ids[email] for email in office.sellers]
     for number, contact in enumerate(contacts):
-        control.edit(crm.object_type, contact, **{office.owner: takers[number % 2]})
+        taken_over = {office.owner: office.owner_value(sellers[number % 2])}
+        control.edit(crm.object_type, contact, **taken_over)
     if office.corrected:
         control.edit(crm.object_type, contacts[0], **office.corrected)
-    control.act(office.leaves, id=takers[1])
+    control.act(office.leaves, id=sellers[1])
     rename(crm, stage)
 
 

@@ -36,6 +36,9 @@ from crmsync.settings import load_settings
 from crmsync.store import profiles
 from crmsync.sync.context import Works
 
+MARGIN_SECONDS = 0.5
+"""By which the settle time is surely over."""
+
 
 class Story:
     """One demo, from the first event to its closing words."""
@@ -49,9 +52,12 @@ class Story:
         self._folder = folder
         self._works = works
         self._stages = [Stage(crm, works, controls[crm.name]) for crm in CRMS]
+        self._back = BothWays(narrator, folder, works, self._stages)
 
     def run(self, *, again: bool) -> None:
         """Tell the story; `again`: in a folder where it has been told before."""
+        if again:
+            self._back.reopen()
         self._take_events()
         if again:
             self._push_what_was_pushed()
@@ -147,32 +153,38 @@ class Story:
 
     def _both_ways(self, *, again: bool) -> None:
         """Let salespeople work, read what they did, and send on what other CRMs are to know."""
-        back = BothWays(self._tell, self._folder, self._works, self._stages)
         if again:
-            back.read("Read back", "the lists of CRMs may be late: the last minutes are read again")
+            detail = "a CRM's lists may be late, so the last minutes are read again"
+            self._back.read("Read back", detail)
         else:
-            back.sell()
-            self._settle()
-            back.read("Read back, from all four", "owners as e-mail addresses, stages as names")
+            written_at = time.monotonic()
+            self._back.sell()
+            self._settle(written_at)
+            self._back.read(
+                "Read back from all four",
+                "owners as e-mail addresses, stages as names; what was found there, not made, twice",
+            )
         self._tell.step("What came back goes on")
         rows = self._push("Sent on")
         if not any(row.calls["write"] for row in rows.values()):
             self._tell.say(f"nothing differs, nothing is sent: {_calls(rows)}")
             return
-        self._tell.say("as anything that is news does, where a mapping names it. The last of each:")
+        self._tell.say("as any news does, to where a mapping names it. The last of each:")
         self._tell_rows(rows)
 
-    def _settle(self) -> None:
-        """Wait until nothing of ours is on its way, then let what is uncertain be looked at."""
+    def _settle(self, written_at: float) -> None:
+        """Let the settle time pass since the last write, then look at what is uncertain."""
         self._tell.step(
             "The lost answers are settled",
-            "a write without an answer may still land late: after the settle time it is looked at",
+            "a write without an answer may still land late: after the settle time it is looked at, "
+            "and only then is what is read newer than what was written",
         )
-        seconds = self._works.configuration.timing.settle_seconds
-        with bar(self._screen, "settling", round(seconds), unit="s") as shown:
-            for second in range(round(seconds) + 1):
-                shown.to(second)
-                time.sleep(1)
+        settled_at = written_at + self._works.configuration.timing.settle_seconds + MARGIN_SECONDS
+        left = max(1.0, settled_at - time.monotonic())
+        with bar(self._screen, "settling", round(left), unit="s") as shown:
+            while (now := time.monotonic()) < settled_at:
+                shown.to(round(left - (settled_at - now)))
+                time.sleep(min(1.0, settled_at - now))
         waiting = [stage for stage in self._stages if stage.wakes_at()]
         for name, row in push_all(self._screen, self._works, waiting, "Settled").items():
             count = row.counts["unchanged"] + row.counts["updated"]

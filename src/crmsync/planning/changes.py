@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from crmsync.model import Failure, Fields, FieldSchema, FieldType, Value
-from crmsync.planning.normalise import NORMALISERS, Normaliser, NotThatType, normaliser_of
+from crmsync.planning.normalise import (
+    NORMALISERS,
+    Normaliser,
+    NotThatType,
+    normaliser_of,
+    same_phone,
+)
 
 Change = tuple[Value, Value]
 """What the field is known to hold, what it should hold."""
@@ -42,12 +48,24 @@ def normalisers(names: Iterable[str], schema: Mapping[str, FieldSchema]) -> dict
     }
 
 
-def difference(desired: Fields, known: Fields) -> dict[str, Change]:
-    """Return what has to change; a field that is empty on both sides does not."""
+def difference(desired: Fields, known: Fields, phones: Collection[str] = ()) -> dict[str, Change]:
+    """Return what has to change; a field that is empty on both sides does not.
+
+    `phones`: the fields that hold phone numbers, which a CRM may punctuate in its own way.
+    """
     get = known.get
-    return {
+    changes = {
         name: (before, value) for name, value in desired.items() if (before := get(name)) != value
     }
+    for name in phones:
+        if name in changes and same_phone(*changes[name]):
+            del changes[name]
+    return changes
+
+
+def phone_fields(names: Iterable[str], schema: Mapping[str, FieldSchema]) -> tuple[str, ...]:
+    """Return which of the fields hold phone numbers."""
+    return tuple(n for n in names if n in schema and schema[n].type is FieldType.PHONE)
 
 
 def _wrong_type(name: str, reason: str) -> Failure:

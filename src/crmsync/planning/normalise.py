@@ -2,15 +2,17 @@
 
 | field type | canonical value | taken from |
 |---|---|---|
-| text, phone, picklist, reference | trimmed text | text, numbers, booleans |
+| text, phone, reference | trimmed text | text, numbers, booleans |
+| picklist | the option's value | its value or its label |
 | email | trimmed lower-case text | text |
 | number | int, or float where there is a fraction | numbers, numeric text, booleans |
 | boolean | bool | bool, yes/no words, 0 and 1 |
 | date | `YYYY-MM-DD` (UTC) | ISO dates and times, epoch seconds or milliseconds |
 | datetime | `YYYY-MM-DDTHH:MM:SS.mmmZ`; `.000Z` where the CRM keeps seconds | the same |
-| multi_picklist | sorted list of distinct texts | list, or text with `;` between |
+| multi_picklist | sorted list of distinct values | list, or text with `;` between |
 
-Empty text, an empty list and None are all None: the field is empty.
+A phone number is kept and sent as it is written; two that dial the same are no difference
+(`same_phone`). Empty text, an empty list and None are all None: the field is empty.
 """
 
 from __future__ import annotations
@@ -136,8 +138,41 @@ def _choices(raw: Raw) -> Value:
 
 
 def normaliser_of(field: FieldSchema) -> Normaliser:
-    """Return what makes values of a field canonical, as finely as the CRM keeps them."""
-    return _whole_seconds if field.whole_seconds else NORMALISERS[field.type]
+    """Return what makes values of a field canonical, as finely as the CRM keeps them.
+
+    Of a picklist both the values and the labels that people see are taken; what a label stands for
+    is its value.
+    """
+    if field.whole_seconds:
+        return _whole_seconds
+    plain = NORMALISERS[field.type]
+    if field.type not in {FieldType.PICKLIST, FieldType.MULTI_PICKLIST} or not field.options:
+        return plain
+    values = {value for value, _ in field.options}
+    by_label = {label: value for value, label in field.options if label not in values}
+    if not by_label:
+        return plain
+
+    def chosen(raw: Raw) -> Value:
+        found = plain(raw)
+        if isinstance(found, list):
+            return sorted({by_label.get(one, one) for one in found})
+        return by_label.get(found, found) if isinstance(found, str) else found
+
+    return chosen
+
+
+def same_phone(left: Value, right: Value) -> bool:
+    """Whether two phone numbers are one, however they are punctuated."""
+    if not isinstance(left, str) or not isinstance(right, str):
+        return left == right
+    return bool(digits := _dialled(left)) and digits == _dialled(right)
+
+
+def _dialled(number: str) -> str:
+    """Return what is dialled; `00` and `+` both lead abroad."""
+    kept = "".join(sign for sign in number if sign.isdigit() or sign == "+")
+    return f"+{kept[2:]}" if kept.startswith("00") else kept
 
 
 NORMALISERS: Mapping[FieldType, Normaliser] = {

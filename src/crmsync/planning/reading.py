@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from crmsync.model import Fields, Value
 from crmsync.planning.changes import Change
+from crmsync.planning.normalise import same_phone
 
 
 class Owner(StrEnum):
@@ -43,6 +44,12 @@ class Both:
     """What we want it to hold."""
     ours_at: datetime | None
     """When our value was said; None where nobody knows."""
+    is_phone: bool = False
+    """A CRM may punctuate it in its own way."""
+
+    def same(self, left: Value, right: Value) -> bool:
+        """Whether two values are one."""
+        return left == right or (self.is_phone and same_phone(left, right))
 
 
 @dataclass(slots=True)
@@ -71,7 +78,7 @@ def judge(
     verdict = Verdict()
     for one in fields:
         name = one.name
-        if name not in found or found[name] == known.get(name):
+        if name not in found or one.same(found[name], known.get(name)):
             continue
         _judge_one(verdict, one, known.get(name), found[name], theirs_at)
     return verdict
@@ -80,7 +87,7 @@ def judge(
 def _judge_one(
     verdict: Verdict, one: Both, before: Value, found: Value, theirs_at: datetime | None
 ) -> None:
-    if found == one.desired:  # they came to the same value by themselves
+    if one.same(found, one.desired):  # they came to the same value by themselves
         verdict.known[one.name] = found
         return
     match one.owner:

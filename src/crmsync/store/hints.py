@@ -5,7 +5,7 @@ One row per record, however often it was told of: a storm of webhooks is one rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,11 +61,8 @@ def take(
     rows = [{"connection": name, "key": key, "received_at": now} for key in fresh]
     bulk.insert(connection, hook_events, rows, or_ignore=True)
     ask(connection, name, {(h.object_type, h.crm_id) for h in fresh.values()}, due)
-    for hint in fresh.values():
-        if hint.successor is not None:
-            merged = ToRead(hint.object_type, hint.crm_id, 0)
-            change = update(hints).where(_is(name, merged))
-            connection.execute(change.values(successor=hint.successor))
+    merged = [h for h in fresh.values() if h.successor is not None]
+    name_successors(connection, name, {(h.object_type, h.crm_id): h.successor for h in merged})
     return len(fresh)
 
 
@@ -92,6 +89,15 @@ def ask(
         place = {"connection": name, "object_type": object_type}
         rows = [{**place, "crm_id": crm_id, "due_at": due, "told": 1} for crm_id in ids]
         bulk.insert(connection, hints, rows, or_ignore=True)
+
+
+def name_successors(
+    connection: Connection, name: str, of: Mapping[tuple[str, CrmId], CrmId | None]
+) -> None:
+    """Note of records that are to be read which others they were merged into."""
+    for (object_type, crm_id), successor in of.items():
+        change = update(hints).where(_is(name, ToRead(object_type, crm_id, 0)))
+        connection.execute(change.values(successor=successor))
 
 
 def claim(  # noqa: PLR0913 - a claim is all of these

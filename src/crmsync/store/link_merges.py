@@ -77,6 +77,11 @@ def merged(connection: Connection, pair: Duplicate, stays: CrmId, now: datetime)
     )
 
 
+def refused(connection: Connection, pair: Duplicate, code: str) -> None:
+    """Leave two records to a person that the CRM does not merge."""
+    connection.execute(update(links).where(links.c.id == pair.loser_link).values(error_code=code))
+
+
 def follow_merges(
     connection: Connection, winner_of: Mapping[ProfileId, ProfileId], now: datetime
 ) -> None:

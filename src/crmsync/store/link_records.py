@@ -148,6 +148,11 @@ def _saved(vault: Vault, linked: Linked, now: datetime) -> dict[str, Any]:
     }
 
 
+def drop(connection: Connection, link: LinkId) -> None:
+    """Forget a link whose record is no more, where its person has another."""
+    connection.execute(delete(links).where(links.c.id == link))
+
+
 def give(  # noqa: PLR0913, PLR0917 - a link is named by all of these
     connection: Connection,
     name: str,

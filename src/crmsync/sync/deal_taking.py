@@ -25,10 +25,13 @@ def take_deals(
     found: Sequence[Deal],
     schema: ObjectSchema,
     step: Callable[[Connection], bool],
+    *,
+    all_of_them: bool = False,
 ) -> Counter[str] | None:
     """Take a page of deals in, for every mapping of their connection that reads deals.
 
-    None where `step` says, in the same transaction, that it is not ours to take.
+    `all_of_them`: people are told of deals that are as they were, too: stages and owners may have
+    got other names. None where `step` says, in the same transaction, that it is not ours to take.
     """
     store, name = readers[0].sync.store, readers[0].mapping.connection
 
@@ -36,6 +39,8 @@ def take_deals(
         if not step(connection):
             return None
         concerned = deals.save(connection, store.vault, name, found)
+        if all_of_them:
+            concerned |= {person for deal in found for person in deal.people}
         counts = Counter({"deals": len(found)})
         for reader in readers:
             counts += tell_people(connection, reader, concerned, schema)

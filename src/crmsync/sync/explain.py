@@ -1,5 +1,7 @@
 """Why each CRM field holds what it holds: event → trait → mapping line → sync log entry.
 
+And the other way: what somebody changed in the CRM → log entry → mapping line → trait.
+
     explain(works, profile)  ->  one RecordStory per mapping that is about such profiles
 
 Reads only what is stored; a link of the chain that is no longer kept is left out, never guessed.
@@ -7,24 +9,30 @@ Reads only what is stored; a link of the chain that is no longer kept is left ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from crmsync.identity.facts import facts
-from crmsync.mapping.compiled import FieldMapping, SyncMapping
+from crmsync.mapping.compiled import PullField, SyncMapping
 from crmsync.mapping.problems import Place
 from crmsync.mapping.render import render
-from crmsync.model import EventType, Profile, ProfileId, ProfileKind, TraitSource, Value
-from crmsync.store import inbox, known_records, profiles, runs
+from crmsync.model import EventType, LinkId, Profile, ProfileId, ProfileKind, TraitSource, Value
+from crmsync.planning.reading import Flips
+from crmsync.store import inbox, known_records, link_records, profiles, runs
 from crmsync.store.inbox import StoredEvent
 from crmsync.store.known_records import KnownRecord
+from crmsync.store.read_log import ACTION
 from crmsync.store.runs import LogEntry
 from crmsync.store.vault import Vault
 from crmsync.sync.context import Works
+from crmsync.sync.shown import Shown
 
+CONNECTION = "connection:"
+"""What the origin of a trait begins with that was read back."""
 COMPANY_PREFIX = "company_"
 DERIVED = {
     "first_name": ("name",),
@@ -53,6 +61,8 @@ class FactStory:
     source: TraitSource | None = None
     event: StoredEvent | None = None
     """The call that said so, or for a count the latest one counted; None where it is not kept."""
+    read_at: datetime | None = None
+    """When it was read back from a CRM, for what was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,22 @@ class FieldStory:
     place: Place
     origin: str
     facts: Sequence[FactStory]
-    written: LogEntry | None
+    written: LogEntry | None = None
     """The latest entry of the log that wrote it."""
-    failed: LogEntry | None
+    failed: LogEntry | None = None
     """The latest entry that failed to, where that is newer."""
+    trait: str | None = None
+    """The trait that it is read back into."""
+    is_pushed: bool = True
+    """Whether we write it at all."""
+    is_of_deal: bool = False
+    """Whether it is a field of the deal that speaks for the person."""
+    taken: LogEntry | None = None
+    """The latest entry that read it back."""
+    noticed: LogEntry | None = None
+    """The latest entry that read it back and left it as it was, where that is newer."""
+    is_frozen: bool = False
+    """Whether both sides leave it alone, since they took turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,64 +115,116 @@ def explain(works: Works, profile: Profile) -> list[RecordStory]:
     with works.store.database.read() as connection:
         witness = _Witness.of(works, connection, profile)
         known = known_records.known_records(connection, vault, [profile.id]).get(profile.id, [])
-        entries = list(runs.find_entries(connection, vault, profile_id=profile.id))
+        shown = Shown(connection)
+        entries = [
+            replace(entry, fields=shown.changes(entry))
+            for entry in runs.find_entries(connection, vault, profile_id=profile.id)
+        ]
+        frozen = link_records.flips(connection, [record.link_id for record in known])
         return [
-            _record(witness, mapping, known, entries)
+            _record(witness, shown, mapping, known, entries, frozen)
             for mapping in works.configuration.mappings
             if mapping.source is profile.kind
         ]
 
 
-def _record(
+def _record(  # noqa: PLR0913, PLR0917 - all that is stored about one record
     witness: _Witness,
+    shown: Shown,
     mapping: SyncMapping,
     known: Sequence[KnownRecord],
     entries: Sequence[LogEntry],
+    flips: Mapping[LinkId, Mapping[str, Flips]],
 ) -> RecordStory:
     key = (mapping.connection, mapping.object_type)
     record = next((one for one in known if (one.connection, one.object_type) == key), None)
     ours = [entry for entry in entries if (entry.connection, entry.object) == key]
     wanted = render(mapping, witness.facts)
-    held = record.snapshot if record else {}
-    lines = [(line.name, line.place, line.origin, _read(line)) for line in mapping.fields]
-    named = {line.name for line in mapping.fields}
-    lines += [
-        (name, mapping.match_places[name], fact, (fact,))
-        for name, fact in mapping.match
-        if name not in named
+    held = shown.fields(*key, record.snapshot) if record else {}
+    turns = flips.get(record.link_id, {}) if record else {}
+    stories = [
+        FieldStory(
+            name=line.name,
+            held=held.get(line.name),
+            wanted=wanted.fields.get(line.name, wanted.match.get(line.name)),
+            unusable=wanted.unusable.get(line.name),
+            place=line.place,
+            origin=line.origin,
+            facts=[witness.tell(fact) for fact in line.reads],
+            written=(written := _latest(ours, line.name, of=_wrote)),
+            failed=_newer(_latest(ours, line.name, of=_failed), written),
+            trait=line.trait,
+            is_pushed=line.is_pushed,
+            is_of_deal=line.is_of_deal,
+            taken=(taken := _latest(ours, line.name, of=_took)),
+            noticed=_newer(_latest(ours, line.name, of=_noticed), taken, written),
+            is_frozen=line.name in turns and turns[line.name].frozen_at is not None,
+        )
+        for line in _lines(mapping)
     ]
-    return RecordStory(
-        mapping=mapping,
-        record=record,
-        in_scope=wanted.in_scope,
-        addressable=bool(wanted.match),
-        fields=[
-            FieldStory(
-                name=name,
-                held=held.get(name),
-                wanted=wanted.fields.get(name, wanted.match.get(name)),
-                unusable=wanted.unusable.get(name),
-                place=place,
-                origin=origin,
-                facts=[witness.tell(fact) for fact in read],
-                written=(written := _latest(ours, name, succeeded=True)),
-                failed=_newer(_latest(ours, name, succeeded=False), written),
-            )
-            for name, place, origin, read in lines
-        ],
-    )
+    return RecordStory(mapping, record, wanted.in_scope, bool(wanted.match), stories)
 
 
-def _read(line: FieldMapping) -> tuple[str, ...]:
-    return tuple(sorted(line.reads))
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a mapping that says something of a CRM field."""
+
+    name: str
+    place: Place
+    origin: str
+    reads: Sequence[str]
+    trait: str | None = None
+    is_pushed: bool = True
+    is_of_deal: bool = False
 
 
-def _latest(entries: Sequence[LogEntry], name: str, *, succeeded: bool) -> LogEntry | None:
-    return next((e for e in entries if name in e.fields and (e.error is None) is succeeded), None)
+def _lines(mapping: SyncMapping) -> Iterator[_Line]:
+    """Yield what is written, then the match keys that are not, then what is only read back."""
+    back = {pull.name: pull.trait for pull in mapping.pulls}
+    for field_ in mapping.fields:
+        reads = sorted(field_.reads)
+        yield _Line(field_.name, field_.place, field_.origin, reads, back.get(field_.name))
+    named = {field_.name for field_ in mapping.fields}
+    for name, fact in mapping.match:
+        if name not in named:
+            yield _Line(name, mapping.match_places[name], fact, (fact,))
+    for pull in mapping.pulls:
+        if not pull.is_pushed:
+            yield _only_read(pull)
+    for pull in mapping.deals.pulls if mapping.deals else ():
+        yield replace(_only_read(pull), is_of_deal=True)
 
 
-def _newer(one: LogEntry | None, other: LogEntry | None) -> LogEntry | None:
-    if one is None or (other is not None and other.at >= one.at):
+def _only_read(pull: PullField) -> _Line:
+    return _Line(pull.name, pull.place, pull.trait, (pull.trait,), pull.trait, is_pushed=False)
+
+
+def _wrote(entry: LogEntry, name: str) -> bool:
+    return entry.action != ACTION and entry.error is None and name in entry.fields
+
+
+def _failed(entry: LogEntry, name: str) -> bool:
+    return entry.action != ACTION and entry.error is not None and name in entry.fields
+
+
+def _took(entry: LogEntry, name: str) -> bool:
+    return entry.action == ACTION and entry.error is None and name in entry.fields
+
+
+def _noticed(entry: LogEntry, name: str) -> bool:
+    if entry.action != ACTION or entry.error is None:
+        return False
+    return name in entry.fields or entry.error["field"] == name
+
+
+def _latest(
+    entries: Sequence[LogEntry], name: str, *, of: Callable[[LogEntry, str], bool]
+) -> LogEntry | None:
+    return next((entry for entry in entries if of(entry, name)), None)
+
+
+def _newer(one: LogEntry | None, *others: LogEntry | None) -> LogEntry | None:
+    if one is None or any(other is not None and other.at >= one.at for other in others):
         return None
     return one
 
@@ -167,8 +241,8 @@ class _Witness:
     connection: Connection
     own_sources: Mapping[str, TraitSource]
     company_sources: Mapping[str, TraitSource]
-    old_values: Mapping[tuple[ProfileId, str, str], Any]
-    """What a trait held before, by profile, trait and message id."""
+    old_values: Mapping[tuple[ProfileId, str, str], tuple[Any, datetime]]
+    """What a trait held before, and since when not, by profile, trait and message id."""
     history: Sequence[StoredEvent]
     _stories: dict[str, FactStory] = field(default_factory=dict)
 
@@ -191,9 +265,10 @@ class _Witness:
             own_sources=profiles.sources_of(connection, profile.id),
             company_sources=profiles.sources_of(connection, company.id) if company else {},
             old_values={
-                (owner, trait, change[3]): change[0]
+                (owner, trait, change[3]): (change[0], stored.at)
                 for owner in about
-                for stored in inbox.changes_of(connection, vault, owner)
+                # The latest one last: everything read back of a record has one message id.
+                for stored in reversed(inbox.changes_of(connection, vault, owner))
                 for trait, change in stored.traits.items()
             },
             history=inbox.history(connection, vault, profile.id),
@@ -230,7 +305,8 @@ class _Witness:
         how: str,
     ) -> FactStory:
         source = sources.get(trait)
-        old = self.old_values.get((owner, trait, source.message_id)) if source else None
+        key = owner, trait, source.message_id if source else ""
+        old, since = self.old_values.get(key, (None, None))
         return FactStory(
             name=name,
             value=self.facts.get(name),
@@ -239,6 +315,7 @@ class _Witness:
             old=old,
             source=source,
             event=self._event(source) if source else None,
+            read_at=since if source and source.origin.startswith(CONNECTION) else None,
         )
 
     def _event(self, source: TraitSource) -> StoredEvent | None:

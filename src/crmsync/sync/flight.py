@@ -10,20 +10,20 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Self
 
 from sqlalchemy import Connection
 
 from crmsync.connectors.throttle import in_background
-from crmsync.model import Batch, Profile, ProfileId, RunId, RunTrigger
+from crmsync.model import Batch
 from crmsync.planning.batches import split
-from crmsync.store import links, runs, settlements, state
-from crmsync.store.links import Claim, Lease
+from crmsync.store import links, settlements, state
+from crmsync.store.links import Lease
 from crmsync.store.settlements import Settled, Settlement
 from crmsync.sync import outcomes
 from crmsync.sync.breaker import Breaker
@@ -31,6 +31,7 @@ from crmsync.sync.consequences import follow_up
 from crmsync.sync.context import Sync
 from crmsync.sync.delivery import BACKFILL, UNREACHABLE, Delivered, Rest, deliver
 from crmsync.sync.records import Draft, Target
+from crmsync.sync.slices import Slice, is_backfill
 
 SETTLE_AT = 500
 """Results that are worth a commit while more are on their way."""
@@ -64,44 +65,6 @@ Progress = Callable[[Tally], None]
 
 def ignore(_: Tally) -> None:
     """Show no progress."""
-
-
-def is_backfill(claims: Iterable[Claim]) -> bool:
-    """Whether all of it can wait for real-time work."""
-    return all(claim.trigger is RunTrigger.BACKFILL for claim in claims)
-
-
-@dataclass(slots=True, eq=False)
-class Slice:
-    """What one claim leased, with all that is needed to render it."""
-
-    lease: Lease
-    profiles: Mapping[ProfileId, Profile]
-    run_ids: Mapping[tuple[RunTrigger, datetime], RunId]
-    began: float
-    """When it was claimed, in our monotonic seconds."""
-    ends_at: float
-    """When the lease ends, in our monotonic seconds; moves when it is renewed."""
-    unsettled: int
-    """How many of its links have no outcome in the database yet."""
-
-    @property
-    def claims(self) -> Sequence[Claim]:
-        """Return the leased links."""
-        return self.lease.claims
-
-    @staticmethod
-    def window(claim: Claim) -> tuple[RunTrigger, datetime]:
-        """Return the run window that a link's work belongs to."""
-        return claim.trigger, runs.window_start(claim.trigger, claim.wake_at)
-
-    def now(self) -> datetime:
-        """Return the present time by the database's clock."""
-        return self.lease.claimed_at + timedelta(seconds=time.monotonic() - self.began)
-
-    def run_of(self, claim: Claim) -> RunId:
-        """Return the run that a link's work belongs to."""
-        return self.run_ids[self.window(claim)]
 
 
 @dataclass(frozen=True, slots=True)

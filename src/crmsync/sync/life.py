@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import CrmId, Failure, LinkId, ProfileId, RunTrigger
-from crmsync.store import link_records, links
+from crmsync.store import hints, link_records, links
 from crmsync.store.link_records import Linked
 from crmsync.store.links import LinkState, Mark
 
@@ -76,9 +76,12 @@ def hand_over(
 ) -> None:
     """Give the contact that a lead became to the mappings that take on converted leads.
 
-    Where the CRM does not name it, it is found by its match keys with their next push.
+    It is read back as their own. Where the CRM does not name it, it is found by its match keys with
+    their next push.
     """
     for heir in heirs:
         place = heir.connection, heir.object_type, person
         if successor is None or not link_records.give(connection, *place, successor, now):
             links.mark(connection, [Mark(*place, now, RunTrigger.REALTIME)])
+        elif heir.pulls or heir.deals:
+            hints.ask(connection, heir.connection, {(heir.object_type, successor)}, now)

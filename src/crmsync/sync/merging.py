@@ -11,9 +11,10 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import Connection
 
+from crmsync.errors import BatchRejected
 from crmsync.mapping.compiled import OnMerge, SyncMapping
 from crmsync.model import CrmId
-from crmsync.store import cursors, link_merges
+from crmsync.store import cursors, hints, link_merges
 from crmsync.store.cursors import Reading, Subject
 from crmsync.store.link_merges import Duplicate
 from crmsync.sync.context import Sync, Works
@@ -77,7 +78,21 @@ def _merge_some(sync: Sync) -> int:
 
 
 def _merge(sync: Sync, pair: Duplicate) -> None:
+    """Merge two records, or set them aside for a person: one pair must not hold up the others."""
     database, mapping = sync.store.database, sync.mapping
-    stays: CrmId = sync.connector.merge(mapping.object_type, pair.winner, pair.loser)
+    try:
+        stays: CrmId = sync.connector.merge(mapping.object_type, pair.winner, pair.loser)
+    except BatchRejected as refusal:
+        code, why = refusal.code, refusal.user_message
+        log.warning("records_not_merged", sync=mapping.sync, link=pair.loser_link, why=why)
+        database.transact(lambda c: link_merges.refused(c, pair, code))
+        return
     log.info("records_merged", sync=mapping.sync, link=pair.winner_link)
-    database.transact(lambda c: link_merges.merged(c, pair, stays, database.now(c)))
+
+    def work(connection: Connection) -> None:
+        now = database.now(connection)
+        link_merges.merged(connection, pair, stays, now)
+        if mapping.pulls or mapping.deals:
+            hints.ask(connection, mapping.connection, {(mapping.object_type, stays)}, now)
+
+    database.transact(work)

@@ -27,13 +27,13 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-def names_of(sync: Sync, wanted: Iterable[Directory], *, unknown: bool = False) -> Names:
+def names_of(sync: Sync, wanted: Iterable[Directory], *, anew: bool = False) -> Names:
     """Return what a connection's directories say, asking the CRM for those wanted that are old.
 
-    `unknown`: an id turned up that they do not hold.
+    `anew`: an id turned up that they do not hold, or everything is read again.
     """
     database, name = sync.store.database, sync.mapping.connection
-    age = ASK_AGAIN_AFTER if unknown else FRESH_FOR
+    age = ASK_AGAIN_AFTER if anew else FRESH_FOR
     with database.read() as connection:
         oldest = database.now(connection) - age
         stale = {

@@ -20,7 +20,7 @@ from crmsync.connectors.base import Key
 from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import Directory, Fields, ObjectSchema, Record
-from crmsync.store import cursors, hints
+from crmsync.store import cursors, hints, state
 from crmsync.store.cursors import DEALS, Reading, Subject
 from crmsync.store.links import earliest
 from crmsync.sync.context import Sync, Works
@@ -90,9 +90,10 @@ def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
             task.run(pulled, go_on, due_only=due_only, anew=anew, progress=progress)
         except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
             pulled.rest = rest_for(trouble)
-            leave_alone(works.store, task.sync.mapping, pulled.rest)
             if pulled.rest.cause != MISFIT:
+                leave_alone(works.store, task.sync.mapping, pulled.rest)
                 break
+            task.let_rest(pulled.rest)
     return pulled
 
 
@@ -153,6 +154,18 @@ class _Task:
             limit=HINTS_AT_ONCE,
         )
 
+    def let_rest(self, rest: Rest) -> None:
+        """Keep the workers from reading what does not fit the CRM; what is pushed may fit it."""
+        database, name = self.sync.store.database, self.subject.connection
+        log.warning("reading_rests", connection=name, object=self._object_type, why=rest.message)
+
+        def work(connection: Connection) -> None:
+            until = database.now(connection) + timedelta(seconds=rest.seconds)
+            state.forget_schema(connection, name, self.subject.name)
+            cursors.rest(connection, self.subject, until)
+
+        database.transact(work)
+
     @property
     def _lease(self) -> timedelta:
         return timedelta(seconds=self.sync.timing.lease_seconds)
@@ -166,7 +179,7 @@ class _Task:
     ) -> bool:
         """Read page after page; return whether all there was has been read."""
         database, fields = self.sync.store.database, sorted(self.subject.fields)
-        schema, readers = self._readers()
+        schema, readers = self._readers(anew=reading.is_sweep)
 
         def step(cursor: str) -> Callable[[Connection], bool]:
             return lambda c: cursors.read_up_to(c, reading, cursor, database.now(c) + self._lease)
@@ -175,7 +188,13 @@ class _Task:
             for deals in self.sync.connector.deals(reading.cursor, fields):
                 pulled.records += len(deals.deals)
                 readers = self._informed(readers, schema, (deal.fields for deal in deals.deals))
-                counts = take_deals(readers, deals.deals, schema, step(deals.cursor))
+                counts = take_deals(
+                    readers,
+                    deals.deals,
+                    schema,
+                    step(deals.cursor),
+                    all_of_them=reading.is_sweep,
+                )
                 if not _counted(pulled, counts, progress) or not go_on():
                     return False
             return True
@@ -225,8 +244,12 @@ class _Task:
             keys = [Key(one.crm_id) for one in some]
             found = connector.read(self.subject.name, keys, fields)
             for one, record in zip(some, found, strict=True):
-                gone = Record(one.crm_id, {}, is_deleted=True, successor=one.successor)
-                yield record or gone
+                if record is None:
+                    yield Record(one.crm_id, {}, is_deleted=True, successor=one.successor)
+                elif one.crm_id in {record.crm_id, *record.former_ids}:
+                    yield record
+                else:
+                    yield replace(record, former_ids=(*record.former_ids, one.crm_id))
 
     def _informed(
         self, readers: list[Reader], schema: ObjectSchema, page: Iterable[Fields]
@@ -239,18 +262,18 @@ class _Task:
             for name, directory in by_field.items()
         ):
             return readers
-        fresh = names_of(self.sync, set(by_field.values()), unknown=True)
+        fresh = names_of(self.sync, set(by_field.values()), anew=True)
         return [replace(reader, names=fresh) for reader in readers]
 
-    def _readers(self) -> tuple[ObjectSchema, list[Reader]]:
+    def _readers(self, *, anew: bool = False) -> tuple[ObjectSchema, list[Reader]]:
         """Return the fields that are read, and what pages are judged by."""
         if self.subject.name == DEALS:
             schema = _deal_schema(self.sync)
-            names = names_of(self.sync, _directories(schema, self.subject).values())
+            names = names_of(self.sync, _directories(schema, self.subject).values(), anew=anew)
             syncs = [self.works.open_sync(mapping) for mapping in self.mappings]
             return schema, [Reader.of(self.works, one, live_schema(one), names) for one in syncs]
         schema = live_schema(self.sync)
-        names = names_of(self.sync, _directories(schema, self.subject).values())
+        names = names_of(self.sync, _directories(schema, self.subject).values(), anew=anew)
         return schema, [Reader.of(self.works, self.sync, schema, names)]
 
 

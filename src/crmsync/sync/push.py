@@ -37,17 +37,10 @@ from crmsync.sync import life, outcomes
 from crmsync.sync.breaker import by_losses
 from crmsync.sync.context import Store, Sync
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, UNREACHABLE, Rest, rest_of
-from crmsync.sync.flight import (
-    FIRST_REST_SECONDS,
-    Flight,
-    Progress,
-    Slice,
-    Tally,
-    ignore,
-    is_backfill,
-)
+from crmsync.sync.flight import FIRST_REST_SECONDS, Flight, Progress, Tally, ignore
 from crmsync.sync.looking import look
 from crmsync.sync.records import Draft, Target, draft, leave_to_owners, operation
+from crmsync.sync.slices import Slice, is_backfill
 from crmsync.sync.surroundings import around
 
 SLICE = 1_000

@@ -35,7 +35,7 @@ from crmsync.model import (
     RunTrigger,
     Value,
 )
-from crmsync.planning.changes import desired_record, difference, normalisers
+from crmsync.planning.changes import desired_record, difference, normalisers, phone_fields
 from crmsync.planning.names import Names
 from crmsync.planning.normalise import Normaliser
 from crmsync.planning.reading import Flips, Owner
@@ -63,6 +63,7 @@ class Reader:
     schema: ObjectSchema
     names: Names
     canonical: Mapping[str, Normaliser]
+    phones: tuple[str, ...]
     pulls: Mapping[str, PullField]
     """By CRM field: what is read back into a trait."""
 
@@ -77,6 +78,7 @@ class Reader:
             schema,
             names,
             normalisers([*fields, *(name for name, _ in mapping.match)], schema.fields),
+            phone_fields(fields, schema.fields),
             {p.name: p for p in mapping.pulls},
         )
 
@@ -132,8 +134,9 @@ class Books:
     """The links of this mapping whose people's traits were changed by it."""
     flips: dict[tuple[LinkId, str], Flips] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
-    again: set[CrmId] = field(default_factory=set)
-    """Records to read once more, when what was sent of them has settled."""
+    again: dict[CrmId, CrmId | None] = field(default_factory=dict)
+    """Records to read once more, when what was sent of them has settled; and the ones that they
+    were merged into, where that is known."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def company_of(self, profile: Profile) -> Profile | None:
@@ -169,9 +172,9 @@ class Books:
         """Add to the log."""
         self.entries.append(entry)
 
-    def ask_again(self, crm_id: CrmId) -> None:
+    def ask_again(self, crm_id: CrmId, successor: CrmId | None = None) -> None:
         """Have a record read once more, when nothing of ours can be under way to it."""
-        self.again.add(crm_id)
+        self.again[crm_id] = successor
 
     def close(self) -> None:
         """Save everything."""
@@ -202,13 +205,15 @@ class Books:
         if self.entries:
             read_log.write(connection, vault, self._run(), self.entries, now)
         later = now + timedelta(seconds=reader.sync.timing.settle_seconds)
-        again = {(mapping.object_type, crm_id) for crm_id in self.again}
+        again = {(mapping.object_type, crm_id): into for crm_id, into in self.again.items()}
         hints.ask(connection, mapping.connection, again, later)
+        merged = {record: into for record, into in again.items() if into is not None}
+        hints.name_successors(connection, mapping.connection, merged)
 
     def _has_more_to_send(self, linked: Linked) -> bool:
         profile = self.people[linked.profile_id]
         desired = self.reader.desired(profile, self.company_of(profile))
-        return linked.to_write or bool(difference(desired, linked.known))
+        return linked.to_write or bool(difference(desired, linked.known, self.reader.phones))
 
     def _run(self) -> RunId:
         mapping = self.reader.mapping

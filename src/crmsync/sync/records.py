@@ -29,7 +29,13 @@ from crmsync.model import (
     RunId,
     Value,
 )
-from crmsync.planning.changes import Change, desired_record, difference, normalisers
+from crmsync.planning.changes import (
+    Change,
+    desired_record,
+    difference,
+    normalisers,
+    phone_fields,
+)
 from crmsync.planning.names import Names, NoSuchName
 from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
@@ -56,6 +62,7 @@ class Target:
     """Every field that is written or read."""
     canonical: Mapping[str, Normaliser]
     """What makes each field's values canonical."""
+    phones: tuple[str, ...]
     owner_fields: tuple[str, ...]
     """The fields that hold ids of the CRM's users, whom we know by e-mail."""
     ties: Mapping[str, str]
@@ -86,7 +93,19 @@ class Target:
         )
         references = connector.capabilities.reference_fields.get(mapping.object_type, {})
         ties = {other: references.get(other, tie_name(other)) for other, _ in mapping.associations}
-        return cls(mapping, connector, schema, key, look_by, gentle, names, canonical, owners, ties)
+        return cls(
+            mapping,
+            connector,
+            schema,
+            key,
+            look_by,
+            gentle,
+            names,
+            canonical,
+            phone_fields(names, schema.fields),
+            owners,
+            ties,
+        )
 
 
 @dataclass(slots=True)
@@ -186,7 +205,7 @@ def operation(target: Target, d: Draft) -> Operation | None:
     for name in target.only_if_empty:
         if d.known.get(name) is not None:
             d.desired.pop(name, None)
-    d.changes = difference(d.desired, d.known)
+    d.changes = difference(d.desired, d.known, target.phones)
     link, mode = d.claim.link_id, target.mapping.mode
     if d.crm_id is not None:
         ties = sorted(name for name in d.changes if is_tie(name))

@@ -10,9 +10,9 @@ from crmsync.mapping.compiled import Conflict, Drift, SyncMapping
 from crmsync.model import CrmId, Directory, LinkId, ProfileId
 from crmsync.store import link_records
 from crmsync.sync.context import Sync
-from crmsync.sync.flight import Slice
 from crmsync.sync.naming import names_of
 from crmsync.sync.records import NOTHING_AROUND, Around, Target
+from crmsync.sync.slices import Slice
 
 
 def around(sync: Sync, target: Target, slice_: Slice) -> Around:

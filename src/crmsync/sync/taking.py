@@ -84,7 +84,10 @@ def _take(
         for crm_id in dict.fromkeys((record.crm_id, *record.former_ids)):
             link = owners.get(crm_id, (None, None))[0]
             linked = locked.get(link) if link is not None else None
-            if linked is None or linked.state in KEPT_OUT or linked.crm_id != crm_id:
+            if linked is None or linked.crm_id != crm_id:
+                continue
+            if linked.state in KEPT_OUT:
+                _settle_two_records(books, record, linked)
                 continue
             if not _follow_life(books, record, linked, owners):
                 _read_values(books, record, linked, flips.get(linked.link_id, {}), settled_by)
@@ -104,7 +107,7 @@ def _follow_life(
     books: Books,
     record: Record,
     linked: Linked,
-    owners: Mapping[CrmId, tuple[LinkId, ProfileId]],
+    owners: dict[CrmId, tuple[LinkId, ProfileId]],
 ) -> bool:
     """Do what follows where the record is not what it was; whether that was so."""
     reader = books.reader
@@ -113,16 +116,16 @@ def _follow_life(
         merged_into = record.crm_id
     if not (record.is_deleted or record.is_converted or merged_into):
         return False
-    if linked.is_busy:
-        books.ask_again(record.crm_id)
-        return True
     crm_id = linked.crm_id
+    if linked.is_busy:
+        books.ask_again(crm_id or record.crm_id, merged_into)
+        return True
     if record.is_converted:
         what = life.convert(linked)
         person, successor = linked.profile_id, record.successor
         life.hand_over(books.connection, reader.sync.heirs, person, successor, books.now)
     elif merged_into is not None:
-        what = life.follow(linked, merged_into, owners.get(merged_into, (None,))[0])
+        what = _follow(books, linked, merged_into, owners)
     else:
         what = life.doubt(linked)
     books.changed_links[linked.link_id] = linked
@@ -131,6 +134,32 @@ def _follow_life(
         failure = life.TOLD.get(what)
         books.note(Entry(linked.link_id, linked.profile_id, crm_id, failure=failure))
     return True
+
+
+def _follow(
+    books: Books,
+    linked: Linked,
+    successor: CrmId,
+    owners: dict[CrmId, tuple[LinkId, ProfileId]],
+) -> str:
+    """Move a link to the record that its own was merged into, which is read as its own then."""
+    owner, person = owners.get(successor, (None, None))
+    if owner is not None and owner != linked.link_id and person == linked.profile_id:
+        link_records.drop(books.connection, owner)  # their two records have become one
+        owner = None
+    what = life.follow(linked, successor, owner)
+    if what == life.MERGED:
+        # Whoever follows to the same record later on this page is another person.
+        owners[successor] = linked.link_id, linked.profile_id
+        books.ask_again(successor)
+    return what
+
+
+def _settle_two_records(books: Books, record: Record, linked: Linked) -> None:
+    """End the conflict of a person with two records when somebody has done away with one."""
+    is_gone = record.is_deleted or linked.crm_id in record.former_ids
+    if is_gone and not linked.row.is_primary:
+        link_records.drop(books.connection, linked.link_id)
 
 
 def _read_values(
@@ -166,6 +195,7 @@ def _read_values(
                 reader.owner_of(f),
                 desired.get(f.name, linked.known.get(f.name)),
                 _ours_at(reader, profile, f.name),
+                is_phone=f.name in reader.phones,
             )
             for f in written
         ]

@@ -22,10 +22,11 @@ from urllib.parse import quote
 
 import orjson
 
+from crmsync.connectors.answers import Answer, Effect, Observer, Site, lost, unobserved
 from crmsync.connectors.auth.authorisation import Access, Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Key, Limit
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, Effect, Observer, Site, Transport, lost, unobserved
+from crmsync.connectors.http import Transport
 from crmsync.connectors.records_only import RecordsOnly
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.waits import retry_after

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crmsync.connectors.answers import Effect
 from crmsync.connectors.base import Limit
 from crmsync.connectors.departures import watch_writes
-from crmsync.connectors.http import Effect
 from crmsync.errors import BatchRejected, OutcomeUnknown, RateLimited
 from tests.unit.connectors.raw_server import answer, raw_server, reset, send
 from tests.unit.connectors.test_http import transport

@@ -12,9 +12,10 @@ import orjson
 import pytest
 
 from crmsync.connectors import sockets
+from crmsync.connectors.answers import Effect, Exchange, Site
 from crmsync.connectors.auth.authorisation import FixedToken
 from crmsync.connectors.base import Connection, Limit
-from crmsync.connectors.http import Effect, Exchange, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.throttle import Grant, MemoryThrottle
 from crmsync.errors import BatchRejected, ConfigError, OutcomeUnknown, RateLimited, Unavailable
 from crmsync.model import Timing

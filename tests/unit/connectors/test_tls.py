@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from crmsync.connectors.answers import Effect, Site
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Effect, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import Unavailable
 from tests.unit.connectors.raw_server import answer

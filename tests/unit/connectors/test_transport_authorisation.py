@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from crmsync.connectors import http
+from crmsync.connectors.answers import Effect, Site
 from crmsync.connectors.auth.authorisation import Access
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Effect, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.errors import ConnectionHalted, OutcomeUnknown, Unavailable
 from crmsync.model import Timing

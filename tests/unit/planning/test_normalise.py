@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import orjson
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmsync.model import FieldType
-from crmsync.planning.normalise import NotThatType, normalise
+from crmsync.model import FieldSchema, FieldType
+from crmsync.planning.normalise import NotThatType, normalise, normaliser_of, same_phone
 
 CASES = [
     (FieldType.TEXT, "  Ann ", "Ann"),
@@ -127,3 +128,43 @@ def test_a_moment_is_the_same_in_every_zone(moment, hours):
     elsewhere = at.astimezone(timezone(timedelta(hours=hours)))
     for kind in (FieldType.DATE, FieldType.DATETIME):
         assert normalise(kind, elsewhere.isoformat()) == normalise(kind, at)
+
+
+STAGE = FieldSchema(
+    "stage",
+    "Stage",
+    FieldType.PICKLIST,
+    options=(("lead", "Lead"), ("won", "Customer"), ("Lead", "Old lead")),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [("Customer", "won"), ("won", "won"), ("Lead", "Lead"), ("Old lead", "Lead"), ("new", "new")],
+)
+def test_a_label_of_a_picklist_stands_for_its_value(said, value):
+    """What is a value and another one's label means the value; what is neither is left as it is."""
+    assert normaliser_of(STAGE)(said) == value
+
+
+def test_labels_of_several_choices_stand_for_their_values():
+    """Sorted and distinct, as any list of choices."""
+    several = replace(STAGE, type=FieldType.MULTI_PICKLIST)
+    assert normaliser_of(several)("Customer;lead;won") == ["lead", "won"]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("+49 30 123-45", "+493012345", True),
+        ("0049 30 12345", "+49 (30) 123 45", True),
+        ("030 12345", "+493012345", False),
+        ("", "", False),
+        (None, "+4930", False),
+        (None, None, True),
+        ("call me", "call you", False),
+    ],
+)
+def test_two_phone_numbers_that_dial_the_same_are_one(left, right, same):
+    """However they are punctuated; a number without a country may be anywhere."""
+    assert same_phone(left, right) is same

@@ -16,9 +16,10 @@ from crmsync.store import bulk, settlements
 from crmsync.store.tables import links
 from crmsync.sync import flight as flight_module
 from crmsync.sync import push as push_module
-from crmsync.sync.flight import Slice, Tally, ignore
+from crmsync.sync.flight import Tally, ignore
 from crmsync.sync.push import push
 from crmsync.sync.records import Target
+from crmsync.sync.slices import Slice
 from tests.unit.sync.people import adopting
 from tests.workbench import (
     KEYED,

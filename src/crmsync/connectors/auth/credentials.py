@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from crmsync.connectors.answers import Observer, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation, FixedToken, KeptToken
 from crmsync.connectors.auth.grants import (
     ClientCredentialsGrant,
@@ -23,7 +24,6 @@ from crmsync.connectors.auth.token_calls import Client, TokenCalls, token_addres
 from crmsync.connectors.auth.tokens import TokenStore
 from crmsync.connectors.auth.vendors import Grant, Vendor
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Observer, unobserved
 from crmsync.errors import ConfigError
 
 

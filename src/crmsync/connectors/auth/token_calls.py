@@ -17,9 +17,10 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from crmsync.connectors.addresses import answered_origin, is_loopback_url, origin_of
+from crmsync.connectors.answers import Answer, Effect, Observer, Site
 from crmsync.connectors.auth.vendors import Vendor
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Answer, Effect, Observer, Site, Transport
+from crmsync.connectors.http import Transport
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.connectors.waits import retry_after
 from crmsync.errors import ConfigError, ConnectionHalted, RateLimited, RetryLater, Unavailable

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from crmsync.connectors.http import Answer, Effect, Transport, lost
+from crmsync.connectors.answers import Answer, Effect, lost
+from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.errors import refuse
 from crmsync.connectors.hubspot.values import milliseconds
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from crmsync.connectors.answers import Observer, Site, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
-from crmsync.connectors.http import Observer, Site, Transport, unobserved
+from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot import sales, webhooks
 from crmsync.connectors.hubspot.api import Api
 from crmsync.connectors.hubspot.deals import Deals

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import orjson
 
+from crmsync.connectors.answers import Answer, lost
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, lost
 from crmsync.connectors.waits import MAX_WAIT_SECONDS, retry_after
 from crmsync.errors import (
     BatchRejected,

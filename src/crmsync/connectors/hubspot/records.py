@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from crmsync.connectors.answers import Effect
 from crmsync.connectors.base import Key
-from crmsync.connectors.http import Effect
 from crmsync.connectors.hubspot.api import Api, following, payload_of, shape_of
 from crmsync.connectors.hubspot.errors import NOT_FOUND
 from crmsync.connectors.hubspot.schemas import Schemas

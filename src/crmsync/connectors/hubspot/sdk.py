@@ -13,7 +13,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from crmsync.connectors.http import Answer, Effect, Transport
+from crmsync.connectors.answers import Answer, Effect
+from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.errors import refuse
 from crmsync.errors import BatchRejected, ConfigError, Unavailable
 from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema

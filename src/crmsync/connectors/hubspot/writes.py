@@ -7,7 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from crmsync.connectors.http import Answer, Effect
+from crmsync.connectors.answers import Answer, Effect
 from crmsync.connectors.hubspot.api import Api, payload_of, shape_of
 from crmsync.connectors.hubspot.errors import context_of, record_result, refuse, refused_record
 from crmsync.connectors.hubspot.records import Records

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from crmsync.connectors.http import Answer, Effect, Transport
+from crmsync.connectors.answers import Answer, Effect
+from crmsync.connectors.http import Transport
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import (

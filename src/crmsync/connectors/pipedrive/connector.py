@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from crmsync.connectors.answers import Observer, Site, unobserved
 from crmsync.connectors.auth.authorisation import Access, Authorisation, bearer
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
-from crmsync.connectors.http import Observer, Site, Transport, unobserved
+from crmsync.connectors.http import Transport
 from crmsync.connectors.pipedrive import sales, webhooks
 from crmsync.connectors.pipedrive.calls import V1, Calls, Entry
 from crmsync.connectors.pipedrive.deals import Deals

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import orjson
 import structlog
 
-from crmsync.connectors.http import Answer, Effect, lost
+from crmsync.connectors.answers import Answer, Effect, lost
 from crmsync.connectors.pipedrive.limits import Refusals
 from crmsync.errors import (
     BatchRejected,

@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 
 import orjson
 
+from crmsync.connectors.answers import Answer
 from crmsync.connectors.base import Delivery, Watch, Webhooks
-from crmsync.connectors.http import Answer
 from crmsync.connectors.pipedrive.calls import V1, Calls, data_of
 from crmsync.connectors.pipedrive.errors import Meaning, refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import ADD_WEBHOOK, DELETE_WEBHOOK, LIST_WEBHOOKS

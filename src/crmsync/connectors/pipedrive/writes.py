@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crmsync.connectors.http import Answer
+from crmsync.connectors.answers import Answer
 from crmsync.connectors.pipedrive.calls import V1, Calls, Entry, data_of
 from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
 from crmsync.connectors.pipedrive.fields import Catalogue, Fields

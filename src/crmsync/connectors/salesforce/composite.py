@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from crmsync.connectors.http import Answer, Effect, Transport
+from crmsync.connectors.answers import Answer, Effect
+from crmsync.connectors.http import Transport
 from crmsync.connectors.salesforce.errors import refuse
 from crmsync.connectors.salesforce.library import BASE
 

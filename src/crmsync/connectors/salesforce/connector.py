@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from crmsync.connectors.answers import Answer, Effect, Observer, Site, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
-from crmsync.connectors.http import Answer, Effect, Observer, Site, Transport, unobserved
+from crmsync.connectors.http import Transport
 from crmsync.connectors.salesforce import composite, directories
 from crmsync.connectors.salesforce.changes import Changes
 from crmsync.connectors.salesforce.deals import Deals

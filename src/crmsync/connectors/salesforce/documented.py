@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crmsync.connectors.http import Effect, lost
+from crmsync.connectors.answers import Effect, lost
 
 
 @contextmanager

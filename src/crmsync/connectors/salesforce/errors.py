@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import orjson
 import structlog
 
+from crmsync.connectors.answers import Answer, lost
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, lost
 from crmsync.connectors.salesforce.codes import (
     CODES,
     HINTS,

@@ -23,7 +23,8 @@ import orjson
 import requests
 from requests.adapters import BaseAdapter
 
-from crmsync.connectors.http import Effect, Transport, lost
+from crmsync.connectors.answers import Effect, lost
+from crmsync.connectors.http import Transport
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.salesforce.errors import refuse
 

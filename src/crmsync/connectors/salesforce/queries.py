@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote_plus
 
-from crmsync.connectors.http import Effect, Transport
+from crmsync.connectors.answers import Effect
+from crmsync.connectors.http import Transport
 from crmsync.connectors.salesforce import composite
 from crmsync.connectors.salesforce.composite import Call
 from crmsync.connectors.salesforce.errors import refuse

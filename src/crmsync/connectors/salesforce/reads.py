@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from crmsync.connectors.http import Effect, Transport
+from crmsync.connectors.answers import Effect
+from crmsync.connectors.http import Transport
 from crmsync.connectors.salesforce import composite
 from crmsync.connectors.salesforce.errors import refuse
 from crmsync.connectors.salesforce.ids import full_id

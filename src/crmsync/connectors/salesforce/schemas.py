@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from crmsync.connectors.http import Effect
+from crmsync.connectors.answers import Effect
 from crmsync.connectors.salesforce.documented import documented
 from crmsync.connectors.salesforce.library import Library, is_name
 from crmsync.connectors.salesforce.objects import Described, described

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from crmsync.connectors.http import Effect, lost
+from crmsync.connectors.answers import Effect, lost
 from crmsync.connectors.salesforce.library import Row
 from crmsync.connectors.salesforce.rows import id_in
 from crmsync.connectors.salesforce.soql import MODIFIED, OVERLAP, Place

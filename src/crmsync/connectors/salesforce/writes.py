@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from http import HTTPMethod
 from typing import Any
 
-from crmsync.connectors.http import Answer
+from crmsync.connectors.answers import Answer
 from crmsync.connectors.salesforce import composite
 from crmsync.connectors.salesforce.codes import CONVERTED, GONE, Meaning
 from crmsync.connectors.salesforce.composite import Call

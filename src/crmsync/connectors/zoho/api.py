@@ -14,9 +14,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from crmsync.connectors.answers import Answer, Effect, Site, lost
 from crmsync.connectors.auth.authorisation import Access
 from crmsync.connectors.base import Limit
-from crmsync.connectors.http import Answer, Effect, Site, Transport, lost
+from crmsync.connectors.http import Transport
 from crmsync.connectors.waits import MAX_WAIT_SECONDS
 from crmsync.connectors.zoho.errors import BUSY_SECONDS, envelope_of, refuse, refuses_token
 from crmsync.connectors.zoho.oauth import VENDOR

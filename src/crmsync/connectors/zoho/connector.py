@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from crmsync.connectors.answers import Observer, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
-from crmsync.connectors.http import Observer, Transport, unobserved
+from crmsync.connectors.http import Transport
 from crmsync.connectors.throttle import Throttle
 from crmsync.connectors.windows import with_overrides
 from crmsync.connectors.zoho.api import LIMITS, SITE, Api, headers_of, misshapen

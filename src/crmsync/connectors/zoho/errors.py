@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import orjson
 import structlog
 
+from crmsync.connectors.answers import Answer, Effect, lost
 from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.http import Answer, Effect, lost
 from crmsync.connectors.waits import retry_after
 from crmsync.connectors.zoho.codes import (
     CALL_CODES,

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 import orjson
 import pytest
 
+from crmsync.connectors.answers import unobserved
 from crmsync.connectors.auth.token_calls import AlreadyRenewing, Client, TokenCalls
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import unobserved
 from crmsync.connectors.hubspot.oauth import VENDOR as HUBSPOT
 from crmsync.connectors.pipedrive.oauth import VENDOR as PIPEDRIVE
 from crmsync.connectors.salesforce.oauth import VENDOR as SALESFORCE

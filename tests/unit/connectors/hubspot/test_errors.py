@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from crmsync.connectors.http import Answer, Effect
+from crmsync.connectors.answers import Answer, Effect
 from crmsync.connectors.hubspot.errors import (
     HINTS,
     complaint_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from crmsync.connectors.http import Answer, Effect
+from crmsync.connectors.answers import Answer, Effect
 from crmsync.connectors.pipedrive.errors import BLOCKED_SECONDS, Meaning, refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import Refusals
 from crmsync.errors import (

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from crmsync.connectors.answers import Answer, Effect
 from crmsync.connectors.auth.authorisation import FixedToken
 from crmsync.connectors.base import Connection
-from crmsync.connectors.http import Answer, Effect
 from crmsync.connectors.salesforce.connector import Salesforce
 from crmsync.connectors.salesforce.objects import Described, described
 from crmsync.connectors.throttle import MemoryThrottle

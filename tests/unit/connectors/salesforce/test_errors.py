@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from crmsync.connectors.http import Effect
+from crmsync.connectors.answers import Effect
 from crmsync.connectors.salesforce.codes import CODES, HINTS, Meaning
 from crmsync.connectors.salesforce.errors import complaint_of, errors_of, refuse, refuses_token
 from crmsync.errors import (

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from crmsync.connectors.http import Answer, Effect
+from crmsync.connectors.answers import Answer, Effect
 from crmsync.connectors.zoho.codes import CODES
 from crmsync.connectors.zoho.errors import record_result, refuse, refuses_token
 from crmsync.errors import (

@@ -79,7 +79,8 @@ class Call:
 
     def flag(self, parameter: str) -> bool:
         """Return a parameter that is true or false."""
-        return self.request.one(parameter) == "true"
+        # HubSpot's own library for Python writes "True".
+        return (self.request.one(parameter) or "").lower() == "true"
 
     def limit(self, default: int, most: int) -> int:
         """Return the page size asked for; 400 beyond the largest."""
