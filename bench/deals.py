@@ -72,7 +72,7 @@ class Desk:
     whole: Callable[[int], Calls]
     """The fewest calls that so many deals can be read in, from nothing, with who sells how."""
     again: Callable[[int], Calls]
-    """The fewest calls that so many that changed since can be read in."""
+    """The fewest calls that so many that changed since can be read in, by a fresh process."""
 
     @property
     def reads(self) -> dict[str, object]:
@@ -187,7 +187,13 @@ ZOHO_DESK = Desk(
         "pipelines": 1,
         "users": 2,
     },
-    again=lambda deals: {"COQL queries": math.ceil(deals / 2_000), "deleted": 1},
+    again=lambda deals: {
+        "COQL queries": math.ceil(deals / 2_000),
+        "deleted": 1,
+        # Which stages are won is told by nothing else, and remembered by a process.
+        "layouts": 1,
+        "pipelines": 1,
+    },
 )
 PIPEDRIVE_DESK = Desk(
     crm=PIPEDRIVE,

@@ -14,13 +14,16 @@ People are those of `workbench.crowd`; fields have the names that the simulated 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from tests.workbench import KEY, TOKEN
+from crmsync.connectors.base import Connector
+from crmsync.model import Action, Batch, CrmId, LinkId, Operation
+from crmsync.sandbox import Control
+from tests.workbench import KEY, TOKEN, make_fields
 
 Route = Mapping[str, str]
 """One sort of call: what the control's `fault`, `wait` and `calls` select it by."""
@@ -29,6 +32,40 @@ Route = Mapping[str, str]
 def route(method: str, path: str) -> Route:
     """Return a sort of call; the path may be a shell pattern."""
     return {"method": method, "path": path}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sales:
+    """What salespeople do in one CRM, past its API, and what of it the CRM tells."""
+
+    phone: str
+    """A field that both sides may change."""
+    number: Callable[[str], Mapping[str, Any]]
+    """A telephone number, as `Control.edit` takes it."""
+    owner: str
+    refer: Callable[[str], Any] = str
+    """How a field holds the id of another record or user, as `Control.edit` takes it."""
+    stage: str
+    """The field of a deal."""
+    stages: tuple[str, str]
+    """Two stages in which a deal is open, by label."""
+    deal: Callable[[Control, Connector, str, str], str]
+    """Makes a deal of a person, in a stage by its id; returns its id."""
+    deals: str
+    """What the CRM calls deals."""
+    merge: Callable[[Control, str, str], str]
+    """Merges the second person into the first; returns the id of who is left."""
+    tells_merges: bool
+    """Whether its list of changes says what became of who was merged away."""
+    delete: Callable[[Control, str], object]
+    add_field: Callable[[Control, Connector, str], object]
+    """Makes a text field that is not ours."""
+    remove_field: Callable[[Control, str], object]
+    firms: str
+    """Its object for companies."""
+    firm_name: str
+    firm: str | None
+    """The field of a person that names their company; None where the two are associated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +103,7 @@ class Crm:
     update: Route
     calls_at_once: int
     """How many write calls are in the air when 150 people are new."""
+    sales: Sales
 
     @property
     def by_key(self) -> Mapping[str, str]:
@@ -101,6 +139,44 @@ class Crm:
         return {f"Ann{n}": {self.last_name: last_name} for n in range(people)}
 
 
+def _hubspot_deal(control: Control, connector: Connector, person: str, stage: str) -> str:
+    pipeline = next(one.pipeline_id for one in connector.stages() if one.id == stage)
+    named = {"dealname": "Deal", "pipeline": pipeline, "dealstage": stage}
+    [deal] = control.seed("deals", [named])
+    tie = Operation(LinkId(0), Action.ASSOCIATE, {"contacts": person}, crm_id=CrmId(deal))
+    connector.write(Batch("deals", Action.ASSOCIATE, [tie], "contacts"))
+    return deal
+
+
+def _salesforce_deal(control: Control, _connector: Connector, person: str, stage: str) -> str:
+    deal = {"Name": "Deal", "StageName": stage, "CloseDate": "2026-02-28"}
+    [made] = control.seed("Opportunity", [deal])
+    control.seed("OpportunityContactRole", [{"OpportunityId": made, "ContactId": person}])
+    return made
+
+
+def _salesforce_merge(control: Control, winner: str, loser: str) -> str:
+    control.act("merge", object_type="Contact", winner=winner, loser=loser)
+    return winner
+
+
+def _zoho_deal(control: Control, _connector: Connector, person: str, stage: str) -> str:
+    deal = {"Deal_Name": "Deal", "Stage": stage, "Pipeline": "Standard"}
+    [made] = control.seed("Deals", [{**deal, "Contact_Name": {"id": person}}])
+    return made
+
+
+def _zoho_merge(control: Control, winner: str, loser: str) -> str:
+    control.act("merge", module="Contacts", master=winner, losers=[loser])
+    return winner
+
+
+def _pipedrive_deal(control: Control, _connector: Connector, person: str, stage: str) -> str:
+    deal = {"title": "Deal", "person_id": int(person), "stage_id": int(stage)}
+    [made] = control.seed("deals", [deal])
+    return made
+
+
 HUBSPOT = Crm(
     name="hubspot",
     label="HubSpot",
@@ -118,6 +194,27 @@ HUBSPOT = Crm(
     create=route("POST", "*/contacts/batch/create"),
     update=route("POST", "*/contacts/batch/update"),
     calls_at_once=2,
+    sales=Sales(
+        phone="phone",
+        number=lambda number: {"phone": number},
+        owner="hubspot_owner_id",
+        stage="dealstage",
+        stages=("Qualified To Buy", "Contract Sent"),
+        deal=_hubspot_deal,
+        deals="deals",
+        merge=lambda control, winner, loser: str(
+            control.act("merge", object_type="contacts", primary=winner, other=loser)
+        ),
+        tells_merges=True,
+        delete=lambda control, one: control.act("archive", object_type="contacts", id=one),
+        add_field=lambda _, connector, name: make_fields(connector, name),
+        remove_field=lambda control, name: control.act(
+            "archive_property", object_type="contacts", name=name
+        ),
+        firms="companies",
+        firm_name="name",
+        firm=None,
+    ),
 )
 _COLLECTION = "/services/data/v59.0/composite/sobjects"
 SALESFORCE = Crm(
@@ -138,6 +235,27 @@ SALESFORCE = Crm(
     create=route("POST", _COLLECTION),
     update=route("PATCH", _COLLECTION),
     calls_at_once=1,
+    sales=Sales(
+        phone="Phone",
+        number=lambda number: {"Phone": number},
+        owner="OwnerId",
+        stage="StageName",
+        stages=("Qualification", "Proposal/Price Quote"),
+        deal=_salesforce_deal,
+        deals="Opportunity",
+        merge=_salesforce_merge,
+        tells_merges=True,
+        delete=lambda control, one: control.act("delete", object_type="Contact", id=one),
+        add_field=lambda control, _, name: control.act(
+            "add_field", object_type="Contact", name=f"{name}__c"
+        ),
+        remove_field=lambda control, name: control.act(
+            "remove_field", object_type="Contact", name=f"{name}__c"
+        ),
+        firms="Account",
+        firm_name="Name",
+        firm="AccountId",
+    ),
 )
 ZOHO = Crm(
     name="zoho",
@@ -156,6 +274,28 @@ ZOHO = Crm(
     create=route("POST", "/crm/v8/Contacts"),
     update=route("PUT", "/crm/v8/Contacts"),
     calls_at_once=2,
+    sales=Sales(
+        phone="Phone",
+        number=lambda number: {"Phone": number},
+        owner="Owner",
+        refer=lambda one: {"id": one},
+        stage="Stage",
+        stages=("Qualification", "Needs Analysis"),
+        deal=_zoho_deal,
+        deals="Deals",
+        merge=_zoho_merge,
+        tells_merges=False,
+        delete=lambda control, one: control.act("delete", module="Contacts", id=one),
+        add_field=lambda control, _, name: control.act(
+            "add_field", module="Contacts", field_label=name, data_type="text"
+        ),
+        remove_field=lambda control, name: control.act(
+            "remove_field", module="Contacts", api_name=name
+        ),
+        firms="Accounts",
+        firm_name="Account_Name",
+        firm="Account_Name",
+    ),
 )
 _PERSONS = route("POST", "/api/v2/persons")
 PIPEDRIVE = Crm(
@@ -177,5 +317,29 @@ PIPEDRIVE = Crm(
     create=_PERSONS,
     update=route("PATCH", "/api/v2/persons/*"),
     calls_at_once=8,
+    sales=Sales(
+        phone="phone",
+        number=lambda number: {"phones": [{"value": number, "primary": True, "label": "work"}]},
+        owner="owner_id",
+        refer=int,
+        stage="stage_id",
+        stages=("Contact Made", "Proposal Made"),
+        deal=_pipedrive_deal,
+        deals="deals",
+        merge=lambda control, winner, loser: str(
+            control.act("merge", object_type="persons", id=loser, merge_with_id=winner)
+        ),
+        tells_merges=False,
+        delete=lambda control, one: control.act("delete", object_type="persons", id=one),
+        add_field=lambda control, _, name: control.act(
+            "add_field", object_type="persons", name=name
+        ),
+        remove_field=lambda control, name: control.act(
+            "delete_field", object_type="persons", name=name
+        ),
+        firms="organizations",
+        firm_name="name",
+        firm="org_id",
+    ),
 )
 CRMS = (HUBSPOT, SALESFORCE, ZOHO, PIPEDRIVE)

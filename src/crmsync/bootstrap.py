@@ -27,6 +27,7 @@ from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.conditions import facts_of
 from crmsync.mapping.configuration import Configuration, load_configuration
 from crmsync.mapping.connections import ConnectionSettings
+from crmsync.mapping.declared import Declared
 from crmsync.settings import Settings
 from crmsync.store import profiles, schema
 from crmsync.store.database import Database
@@ -103,11 +104,23 @@ def read_configuration(
         known_facts=KNOWN_FACTS,
         company_facts=COMPANY_FACTS,
         connectors=registry.names(),
-        timing_of=registry.timing_of,
+        declared_by=declared_by,
         extra_facts=seen,
         reserved_facts=RESERVED,
         reserved_company_facts=RESERVED_COMPANY,
         kept_tokens=kept,
+    )
+
+
+def declared_by(connector: str) -> Declared:
+    """Return what files can be checked against without a connection."""
+    capabilities = registry.load(connector).capabilities
+    return Declared(
+        timing=registry.timing_of(connector),
+        limits=registry.limits_of(connector),
+        reference_fields=capabilities.reference_fields,
+        merges=capabilities.merges,
+        sends_webhooks=capabilities.sends_webhooks,
     )
 
 

@@ -43,7 +43,7 @@ def zoho_control() -> Iterator[Control]:
 @pytest.fixture(scope="session")
 def salesforce_control() -> Iterator[Control]:
     """One simulated Salesforce for all tests; each begins with an empty org."""
-    with running("salesforce", tier="sandbox") as sandbox:
+    with running("salesforce", tier="sandbox", external_id_fields=[]) as sandbox:
         yield sandbox.control
 
 

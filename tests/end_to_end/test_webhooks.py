@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -43,7 +43,7 @@ class Begun:
 
 
 @pytest.fixture
-def begin(crm, folder, monkeypatch) -> Begin:
+def begin(crm, folder, monkeypatch) -> Iterator[Begin]:
     """Writes a project of this CRM, with webhooks or without."""
     monkeypatch.setenv("CRM_TOKEN", TOKEN)
     monkeypatch.setenv("HOOK_SECRET", SECRET)

@@ -34,7 +34,7 @@ connections:
     connector: tidewater
     base_url: {url}
     auth: {{token: "${{TIDEWATER_KEY}}"}}
-    limits: {{calls_per_10s: 300}}
+    limits: {{calls_per_minute: 1800}}
 timing: {{linger_seconds: 0.01, sweep_seconds: 0.2}}
 """
 MAPPING = """\

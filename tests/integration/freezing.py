@@ -1,4 +1,4 @@
-"""A worker that stops itself at the worst moment: `freeze_at_write`, a role of `worker_main.py`."""
+"""Workers that stop themselves at the worst moment: roles of `worker_main.py`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from crmsync.connectors.base import Connector
 from crmsync.model import Batch, Result
 from crmsync.settings import load_settings
 from crmsync.store.database import Database
+from crmsync.sync import pull, taking
 from crmsync.sync.context import Sync
 from crmsync.sync.push import push
 
@@ -29,6 +30,36 @@ def freeze_at_write(line: Connection) -> None:
         list(pool.map(lambda sync: _push_a_slice(sync, all_there.wait), syncs))
     with suppress(EOFError):
         line.recv()
+
+
+def freeze_at_page(line: Connection) -> None:
+    """Pull every connection; stop when each has got a page and is about to take it.
+
+    Afterwards say of each whether it found itself overtaken.
+    """
+    works = open_works(load_settings())
+    names = sorted(works.configuration.connections)
+    all_there = threading.Barrier(len(names), lambda: _freeze(works.store.database))
+    _before_first_page(all_there.wait)
+    with ThreadPoolExecutor(len(names)) as pool:
+        pulled = pool.map(lambda name: pull.pull(works, name), names)
+        line.send({name: one.busy for name, one in zip(names, pulled, strict=True)})
+
+
+def _before_first_page(wait: Callable[[], object]) -> None:
+    """Wait before the first page of records that any connection takes."""
+    take, waited = taking.take, set[str]()
+
+    def take_late(reader: Any, records: Any, *given: Any, **named: Any) -> Any:
+        name = reader.mapping.connection
+        if records and name not in waited:
+            waited.add(name)
+            wait()
+        return take(reader, records, *given, **named)
+
+    taking.take = take_late
+    if vars(pull)["take"] is take:  # a safeguard taken out goes by way of `taking`
+        vars(pull)["take"] = take_late
 
 
 def _push_a_slice(sync: Sync, before_write: Callable[[], object]) -> None:

@@ -12,14 +12,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from crmsync.connectors.pipedrive.lookup import LookUp
 from crmsync.model import Action
-from crmsync.store import links, settlements
+from crmsync.store import cursors, link_records, links, settlements
+from crmsync.store.tables import cursors as cursors_table
 from crmsync.store.tables import links as links_table
 from crmsync.store.tokens import RowTokens
-from crmsync.sync import outcomes, push, records
+from crmsync.sync import outcomes, pull, push, records, taking
 
 
 def leases_never_end() -> None:
@@ -96,10 +98,85 @@ def die_before_keeping() -> None:
     RowTokens.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
 
 
+# --- of reading back -----------------------------------------------------------------------
+
+
+def no_written_at() -> None:
+    """Believe what was read, though something was sent since."""
+    original = link_records.lock
+
+    def lock(*given: Any) -> Any:
+        found = original(*given)
+        for linked in found.values():
+            linked.written_at = None
+        return found
+
+    link_records.lock = lock
+
+
+def no_value_comparison() -> None:
+    """Take whatever is listed as changed for a change of somebody else's."""
+    original = link_records.lock
+
+    def lock(*given: Any) -> Any:
+        found = original(*given)
+        for linked in found.values():
+            linked.known = {}
+        return found
+
+    link_records.lock = lock
+
+
+def cursor_ahead() -> None:
+    """Save how far was read before what was read is taken."""
+
+    def take(reader: Any, records: Any, began: Any, step: Any, **how: Any) -> Any:
+        reader.sync.store.database.transact(step)
+        return taking.take(reader, records, began, lambda _: True, **how)
+
+    vars(pull)["take"] = take
+
+
+def no_reading_lease() -> None:
+    """Let everybody read at once."""
+    original = cursors.begin_reading
+
+    def begin_reading(connection: Any, subject: Any, *given: Any, **named: Any) -> Any:
+        free = {"lease_token": None, "lease_until": None}
+        connection.execute(cursors_table.update().values(**free))
+        return original(connection, subject, *given, **named)
+
+    cursors.begin_reading = begin_reading
+
+
+def no_reading_fence() -> None:
+    """Take a page that was read, whoever reads by now."""
+    original = cursors.read_up_to
+
+    def read_up_to(*given: Any) -> bool:
+        original(*given)
+        return True
+
+    cursors.read_up_to = read_up_to
+
+
 BY_NAME: Mapping[str, Callable[[], None]] = {
     f.__name__: f
     for f in (
         leases_never_end, leases_end_at_once, search_alone, no_upsert_key, no_fence, no_verify,
-        no_create_intent, no_renewal_lease, die_before_keeping,
+        no_create_intent, no_renewal_lease, die_before_keeping, no_written_at, no_value_comparison,
+        cursor_ahead, no_reading_lease, no_reading_fence,
     )
 }  # fmt: skip
+
+
+def take_out(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Take a safeguard out of this process until the patch is undone."""
+    for module, names in {
+        link_records: ("lock",),
+        cursors: ("begin_reading", "read_up_to"),
+        pull: ("take",),
+    }.items():
+        for original in names:
+            patch.setattr(module, original, vars(module)[original])
+    BY_NAME[name]()

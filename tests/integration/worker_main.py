@@ -46,6 +46,7 @@ def tick(line: Connection) -> None:
 ROLES: Mapping[str, Callable[[Connection], None]] = {
     "worker": work,
     "freeze_at_write": freezing.freeze_at_write,
+    "freeze_at_page": freezing.freeze_at_page,
     "celery": celery,
     "tick": tick,
     "call_when_told": token_user.call_when_told,

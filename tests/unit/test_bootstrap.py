@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crmsync.bootstrap import open_store, open_works, rules_of
+from crmsync.bootstrap import declared_by, open_store, open_works, rules_of
 from crmsync.connectors.memory_crm import MemoryCrm
 from crmsync.errors import ConfigError
 from crmsync.identity.rules import EmailAsUserId
@@ -16,6 +16,22 @@ from tests.workbench import ENCRYPTION_KEY, KEYED, new_project
 __all__ = ["new_project"]
 
 DEALS = KEYED.replace("contacts", "deals")
+HOOKS = {"url": "https://hooks.example.com/hooks/crm", "secret": "${CRM_TOKEN}"}
+ACCOUNTS = """\
+connection: crm
+source: companies
+object: Account
+match: {crmsync_id__c: profile_id}
+fields: {Name: name}
+"""
+CONTACTS = """\
+connection: crm
+object: Contact
+match: {crmsync_id__c: profile_id}
+on_merge: merge_in_crm
+associate: {Account: accounts}
+fields: {AccountId: company_id}
+"""
 
 
 @pytest.fixture
@@ -60,6 +76,40 @@ def test_a_connector_says_what_timing_suits_its_crm(new_project):
     assert (found.request_deadline_seconds, found.lease_seconds) == (100, 180)
     assert found.settle_seconds == 660
     assert known["crm"].timing.settle_seconds == 300
+
+
+@pytest.mark.parametrize(
+    ("connector", "limits", "merges", "sends_webhooks"),
+    [
+        ("hubspot", "calls_per_10s daily_calls search_per_second", True, True),
+        ("pipedrive", "calls_per_2s daily_tokens search_per_2s", True, True),
+        ("salesforce", "daily_calls", False, False),
+        ("zoho", "daily_credits concurrent_heavy_calls", True, True),
+        ("memory", "calls_per_10s", True, False),
+    ],
+)
+def test_what_files_are_checked_against_is_what_connectors_declare(
+    connector, limits, merges, sends_webhooks
+):
+    """Their limits and `concurrent_calls`, which works for any; what they can do besides."""
+    declared = declared_by(connector)
+    assert declared.limits == frozenset({*limits.split(), "concurrent_calls"})
+    assert (declared.merges, declared.sends_webhooks) == (merges, sends_webhooks)
+
+
+def test_what_a_crm_cannot_do_is_refused_before_anything_runs(new_project):
+    """Salesforce merges no records, fills AccountId by `associate`, and calls no webhooks."""
+    sf = {"crm": {"connector": "salesforce", "webhooks": HOOKS}}
+    mappings = {"contacts": CONTACTS, "accounts": ACCOUNTS}
+    with pytest.raises(ConfigError) as refused:
+        new_project(mappings=mappings, connections=sf).open()
+    assert [problem.message.partition(":")[0] for problem in refused.value.problems] == [
+        "salesforce merges no records when asked to",
+        "'AccountId' is filled by `associate`",
+    ]
+    works = new_project(mappings={"accounts": ACCOUNTS}, connections=sf).open()
+    (warning,) = works.configuration.warnings
+    assert "sends no webhooks" in warning.message
 
 
 def test_a_project_may_limit_its_calls_at_once(new_project):

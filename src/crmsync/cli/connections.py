@@ -10,12 +10,21 @@ from crmsync.cli.files import known_objects, write_editor_schemas
 from crmsync.cli.options import AsJson
 from crmsync.cli.project import open_project, open_settings
 from crmsync.cli.screen import Screen, json_line
+from crmsync.cli.tables import Column
 from crmsync.errors import ConfigError
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import FieldSchema, ObjectSchema
 from crmsync.settings import HIDDEN_FOLDER, Settings
 from crmsync.store import profiles, state
 from crmsync.sync.context import Works
+
+FIELD_COLUMNS = (
+    Column("field"),
+    Column("label", least=8, rank=1),
+    Column("type"),
+    Column("notes", least=12),
+)
+"""A name is what people copy into a mapping: it stays whole."""
 
 app = typer.Typer()
 
@@ -39,7 +48,7 @@ def fields(
             json_line(_as_json(one))
         return
     Screen().table(
-        ("field", "label", "type", "notes"),
+        FIELD_COLUMNS,
         [(one.name, one.label, one.type, _notes(one)) for one in listed],
     )
 

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from crmsync.cli.finding import find_person
+from crmsync.cli.history import OURS
 from crmsync.cli.options import PERSON, AsJson
 from crmsync.cli.project import open_to_look
 from crmsync.cli.screen import STYLES, Screen, json_line, moment, safe, shortened, value_text
@@ -19,8 +20,9 @@ from crmsync.identity.facts import facts
 from crmsync.model import Profile
 from crmsync.store.inbox import StoredEvent
 from crmsync.store.runs import LogEntry
-from crmsync.sync.explain import FactStory, FieldStory, RecordStory
+from crmsync.sync.explain import FieldStory, RecordStory
 from crmsync.sync.explain import explain as tell_story
+from crmsync.sync.witness import FactStory
 
 STATES = {
     "clean": "in step",
@@ -74,7 +76,8 @@ def tell(
     screen.say(Text.assemble((safe(str(title)), "bold"), "  ", (safe("  ".join(known)), "dim")))
     for story in stories:
         _tell_record(screen, story)
-        _tell_whole(screen, story)
+        if story.refused is not None:
+            _refusal(screen, story.refused)
         for one in story.fields:
             if only is None or one.name in only:
                 _tell_field(screen, one)
@@ -95,18 +98,6 @@ def _tell_record(screen: Screen, story: RecordStory) -> None:
             (what, STYLES.get(state, "")), "  ", (mapping.place.file, "dim"),
         )
     )  # fmt: skip
-
-
-def _tell_whole(screen: Screen, story: RecordStory) -> None:
-    """Tell once of a refusal that is not one field's."""
-    named = {one.name for one in story.fields}
-    refused = [
-        one.failed
-        for one in story.fields
-        if one.failed and one.failed.error and one.failed.error["field"] not in named
-    ]
-    if refused:
-        _refusal(screen, max(refused, key=lambda entry: entry.at))
 
 
 def _tell_field(screen: Screen, one: FieldStory) -> None:
@@ -150,7 +141,8 @@ def _refusal(screen: Screen, entry: LogEntry, field: str | None = None) -> None:
     error = entry.error or {}
     what = _entry_text(entry, field) if field else f"run {entry.run}, {moment(entry.at)}"
     _step(screen, "refused", what, style="red")
-    _step(screen, "they say", shortened(f"{error['code']}: {error['message']}"))
+    words = "what" if error["class"] in OURS else "they say"
+    _step(screen, words, shortened(f"{error['code']}: {error['message']}"))
     _step(screen, "do this", str(error["hint"]))
 
 
@@ -177,9 +169,8 @@ def _line_text(one: FieldStory) -> str:
 def _fact_text(fact: FactStory, *, is_read: bool = False) -> str:
     value = value_text(fact.value)
     if fact.how == "never sent":
-        return (
-            f"{fact.name}, which {'was not read back yet' if is_read else 'no event has brought'}"
-        )
+        why = "empty in the CRM, or not read back yet" if is_read else "which no event has brought"
+        return f"{fact.name}, {why}"
     if fact.how == "given by crmsync":
         return f"{fact.name} {value}, given by crmsync"
     if fact.how == "counted":

@@ -59,7 +59,11 @@ def init(
     first = starter_of(kind)
     object_type = object_type or first.object_type
     mapping = mapping_text(
-        name, object_type, (first.match_field, first.email_field), first.further_fields
+        name,
+        object_type,
+        (first.match_field, first.email_field),
+        first.further_fields,
+        first.owner_field,
     )
     path = Path(os.environ.get("CRMSYNC_CONFIG") or "crmsync.yaml").resolve()
     hidden = path.parent / HIDDEN_FOLDER
@@ -75,16 +79,16 @@ def init(
             file.write_text(text)
         if file.parent != hidden:
             screen.say(f"{'kept   ' if kept else 'written'}  {_near(file)}")
-    if f"{name}:" not in path.read_text():
+    project = path.read_text()
+    if f"{name}:" not in project:
+        project = connection_text(name, kind, first.auth(name))
         screen.note(f"\n{_near(path)} has no connection '{name}': put this under `connections:`")
-        screen.say(connection_text(name, kind, first.auth(name)))
+        screen.say(project)
     write_editor_schemas(hidden, connections=[name])
     secrets = "client id and secret" if first.has_oauth else "token"
-    variables = " and ".join(first.variables(name))
-    screen.say(
-        f"\nNext: put the CRM's {secrets} into the environment ({variables}), then run\n"
-        f"  crmsync connect {name}\n  crmsync up"
-    )
+    variables = [one for one in first.variables(name) if f"${{{one}}}" in project]
+    before = f"put the CRM's {secrets} into the environment ({' and '.join(variables)}), then "
+    screen.say(f"\nNext: {before if variables else ''}run\n  crmsync connect {name}\n  crmsync up")
 
 
 @app.command()
@@ -128,7 +132,9 @@ def write_editor_schemas(
     hidden.mkdir(parents=True, exist_ok=True)
     known = {*KNOWN_FACTS, *COMPANY_FACTS, *facts}
     schemas = {
-        "project.json": project_schema(registry.names()),
+        "project.json": project_schema(
+            {name: registry.limits_of(name) for name in registry.names()}
+        ),
         "schema.json": mapping_schema(connections, known, objects),
     }
     for name, schema in schemas.items():

@@ -39,7 +39,7 @@ from crmsync.sync.shown import Shown
 
 RUN_COLUMNS = (
     Column("run", number=True),
-    Column("sync", least=12),
+    Column("sync"),
     Column("trigger", rank=3),
     Column("began"),
     Column("created", "new", number=True),

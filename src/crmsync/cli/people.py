@@ -162,7 +162,7 @@ def _tell(
     screen.say("visits", style="bold")
     for name, value in _stats(profile).items():
         shown = value if isinstance(value, int | float) else value and moment(value)
-        screen.say(f"  {name}: {shown}")
+        screen.say(f"  {name}: {'-' if shown is None else shown}")
     for record, held in zip(records, _named(store, records), strict=True):
         screen.say(f"{record.connection} {record.object_type} {record.crm_id or ''}", style="bold")
         screen.say(f"  state: {STATES.get(record.state, record.state)}")

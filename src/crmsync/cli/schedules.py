@@ -65,18 +65,27 @@ def _tell(screen: Screen, one: Outlook) -> None:
     if one.paused_at is not None:
         screen.say(f"  paused since {moment(one.paused_at)}", style="yellow")
     if one.rests_until is not None:
-        screen.say(
-            f"  rests     until {moment(one.rests_until)}: {one.rest_message}", style="yellow"
-        )
-    screen.say(f"  triggers  {'; '.join(one.triggers)}")
+        text = f"until {moment(one.rests_until)}: {one.rest_message}"
+        screen.item("rests", text, style="yellow")
+    screen.item("triggers", "; ".join(one.triggers))
     following = ", ".join(moment(at) for at in one.next_runs) or "when something changes"
-    screen.say(f"  next      {following}")
-    screen.say(f"  last      {_result(one.last_run)}")
+    screen.item("next", following)
+    screen.item("reads", _reading(one))
+    screen.item("last", _result(one.last_run))
     if one.overdue_seconds > OVERDUE_SECONDS and one.paused_at is None:
-        screen.say(
-            f"  overdue   work is due since {one.overdue_seconds:,.0f} s: is a worker running?",
+        screen.item(
+            "overdue",
+            f"work is due since {one.overdue_seconds:,.0f} s: is a worker running?",
             style="yellow",
         )
+
+
+def _reading(one: Outlook) -> str:
+    """Return when what salespeople changed is read back next."""
+    if one.next_pull is None:
+        return "nothing back"
+    late = " (due: is a worker running?)" if one.pull_overdue_seconds > OVERDUE_SECONDS else ""
+    return f"back {moment(one.next_pull)}{late}, every {one.pull_seconds:g} s"
 
 
 def _result(run: Run | None) -> str:
@@ -96,6 +105,7 @@ def _as_json(one: Outlook) -> dict[str, object]:
         "next_runs": list(one.next_runs),
         "paused_at": one.paused_at,
         "overdue_seconds": round(one.overdue_seconds, 1),
+        "next_pull": one.next_pull,
         "rests_until": one.rests_until,
         "rest_message": one.rest_message,
         "last_run": {"id": last.id, "trigger": last.trigger, "at": last.last_at,

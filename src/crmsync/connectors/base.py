@@ -49,6 +49,10 @@ class Capabilities:
     reference_fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Object type: other object type: the field that holds the id of its record (Salesforce:
     `{"Contact": {"Account": "AccountId"}}`). Where there is none, `Action.ASSOCIATE` ties them."""
+    merges: bool = False
+    """Whether `merge` works."""
+    sends_webhooks: bool = False
+    """Whether it tells of changes by itself: `hints` and `watch` work."""
     field_steps: str = ""
     """What a person does to make a unique text field `{field}` of `{object}` by hand."""
 

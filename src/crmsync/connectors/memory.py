@@ -56,6 +56,7 @@ class Memory(RecordsOnly):
         records_per_read=100,
         upserts_by=frozenset({"email"}),
         creates_fields=True,
+        merges=True,
     )
 
     @staticmethod

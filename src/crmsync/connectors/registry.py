@@ -17,9 +17,9 @@ from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.auth.credentials import authorise
 from crmsync.connectors.auth.tokens import TokenStore
 from crmsync.connectors.auth.vendors import Vendor
-from crmsync.connectors.base import Connection, Connector, Limit
+from crmsync.connectors.base import Capabilities, Connection, Connector, Limit
 from crmsync.connectors.throttle import Throttle
-from crmsync.connectors.windows import within
+from crmsync.connectors.windows import CONCURRENT, within
 from crmsync.errors import ConfigError
 from crmsync.model import Timing
 
@@ -34,11 +34,13 @@ GROUP = "crmsync.connectors"
 
 
 class ConnectorClass(Protocol):
-    """What stands behind a name: a class that knows its limits before it is built.
+    """What stands behind a name: a class that knows its CRM's limits before it is built.
 
     One that can do more than a static token also has `vendor`: see `vendors.Vendor`. One whose CRM
     is slower than most has `timing`, which holds where crmsync.yaml says nothing.
     """
+
+    capabilities: Capabilities
 
     def limits(self, connection: Connection) -> tuple[Limit, ...]:
         """Return the rate limits of an account (a static method)."""
@@ -81,6 +83,12 @@ def vendor_of(kind: ConnectorClass) -> Vendor | None:
 def timing_of(name: str) -> Timing:
     """Return the timing that suits a CRM; raises ConfigError when there is no such connector."""
     return cast("Timing", getattr(load(name), "timing", Timing()))
+
+
+def limits_of(name: str) -> frozenset[str]:
+    """Return what `limits:` may name; raises ConfigError when there is no such connector."""
+    declared = load(name).limits(Connection(name, name, auth={}))
+    return frozenset({CONCURRENT, *(limit.name for limit in declared)})
 
 
 def open_connector(

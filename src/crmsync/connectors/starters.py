@@ -16,6 +16,8 @@ class Starter:
     email_field: str = "email"
     further_fields: Mapping[str, str] = field(default_factory=dict)
     """Theirs: ours, in YAML: what no record may be without."""
+    owner_field: str | None = None
+    """Whose record it is: a first thing to read back."""
     limit: str = "concurrent_calls: 4"
     """An example of what `limits` takes, in YAML."""
     has_oauth: bool = False
@@ -37,10 +39,11 @@ class Starter:
 
 
 STARTERS = {
-    "hubspot": Starter(limit="calls_per_10s: 190"),
+    "hubspot": Starter(owner_field="hubspot_owner_id", limit="calls_per_10s: 190"),
     "pipedrive": Starter(
         "persons",
         further_fields={"name": '{from: name, default: "(not known)"}'},
+        owner_field="owner_id",
         limit="calls_per_2s: 40",
     ),
     "salesforce": Starter(
@@ -48,6 +51,7 @@ STARTERS = {
         match_field="crmsync_id__c",
         email_field="Email",
         further_fields={"LastName": '{from: last_name, default: "(not known)"}'},
+        owner_field="OwnerId",
         limit="daily_calls: 100000",
         has_oauth=True,
     ),
@@ -55,6 +59,7 @@ STARTERS = {
         "Contacts",
         email_field="Email",
         further_fields={"Last_Name": '{from: last_name, default: "(not known)"}'},
+        owner_field="Owner",
         limit="daily_credits: 50000, concurrent_calls: 10",
         has_oauth=True,
     ),

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import delete
-
 from crmsync.cli.tables import Column
 from crmsync.demo.folder import Folder
 from crmsync.demo.narrator import Narrator
@@ -16,7 +14,7 @@ from crmsync.demo.readings import Reading, read_all, traits_of
 from crmsync.demo.sales import DEALS, WORKED_ON, rename, sell
 from crmsync.identity.facts import facts
 from crmsync.model import CrmId, Profile
-from crmsync.store.tables import oauth_tokens
+from crmsync.store import tokens
 from crmsync.sync.context import Works
 
 COLUMNS = (
@@ -68,11 +66,9 @@ class BothWays:
             self._tell.item(stage.crm.name, f"{office.sellers[1]} leaves{also}")
 
     def reopen(self) -> None:
-        """Let the CRMs be as an earlier demo left them, where their snapshots do not say."""
-        # Their tokens ended with them, and Salesforce's name an address that is no more.
-        self._works.store.database.transact(
-            lambda connection: connection.execute(delete(oauth_tokens))
-        )
+        """Do again what snapshots of the CRMs do not hold: names of stages. Forget their tokens."""
+        # They ended with the CRMs, and Salesforce's name an address that is no more.
+        self._works.store.database.transact(tokens.forget_all)
         for stage in self._stages:
             if not stage.crm.office.keeps_names:
                 rename(stage.crm, stage.backstage())
@@ -102,8 +98,13 @@ class BothWays:
         known = {person.id: person for person in people(self._works)}
         for place, stage in enumerate(self._stages):
             crm = stage.crm
-            both = [p for p in readings[crm.name].owners if p in readings[crm.name].stages]
-            person = sorted(both)[place]
+            both = set(readings[crm.name].owners) & set(readings[crm.name].stages)
+            # Now one who has stayed, now one who has left.
+            seller = crm.office.sellers[place % 2]
+            with_them = [p for p in sorted(both) if traits[p][crm.owner_trait] == seller]
+            if not with_them:
+                continue
+            person = with_them[place % len(with_them)]
             owner, at = (traits[person][name] for name in (crm.owner_trait, crm.stage_trait))
             left = ", who has left" if owner == crm.office.sellers[1] else ""
             self._tell.item(crm.name, f"{_name(known[person])}: {at}", style="green")

@@ -75,7 +75,10 @@ class Closing:
 
     def _tell_one_person(self) -> str:
         """Tell the story of the first whose plan changed; return their e-mail."""
-        self._tell.step("One person, from event to the same field in four CRMs")
+        self._tell.step(
+            "One person, from event to four CRMs, and back from one of them",
+            "the plan came by an event, was corrected in Salesforce, and is the same everywhere",
+        )
         call = json.loads(self._folder.changes.open().readline())
         with self._works.store.database.read() as connection:
             person = profiles.find(connection, call["userId"])

@@ -34,7 +34,7 @@ goals:                               # tracked events that count; revenue is the
 
 # Scaled down, so that half a minute shows what takes minutes: by default 30, 120 and 300 seconds,
 # 100, 180 and 660 for Salesforce.
-timing: {{request_deadline_seconds: 4, lease_seconds: 11, settle_seconds: 12, linger_seconds: 0.05}}
+timing: {{request_deadline_seconds: 4, lease_seconds: 9, settle_seconds: 10, linger_seconds: 0.05}}
 """
 CONNECTION = """\
   {crm.name}:

@@ -14,6 +14,8 @@ WORKED_ON = 40
 """People that salespeople have to do with, in each CRM."""
 WITH_HISTORY = 3
 """Of these, who also have an older open deal and one that was lost since."""
+REAL_DEAL = "The real deal"
+"""The title of the deal that is to speak for a person."""
 DEALS = WORKED_ON + 2 * WITH_HISTORY
 
 
@@ -23,7 +25,7 @@ def sell(crm: DemoCrm, stage: Backstage, contacts: Sequence[CrmId]) -> None:
     known = contacts[:WITH_HISTORY]
     titled = [
         *((contact, "A first attempt") for contact in known),
-        *((contact, "The real deal") for contact in contacts),
+        *((contact, REAL_DEAL) for contact in contacts),
         *((contact, "One more that came to nothing") for contact in known),
     ]
     made = control.seed(office.deals, [office.draft(*one) for one in titled])
@@ -37,7 +39,7 @@ def sell(crm: DemoCrm, stage: Backstage, contacts: Sequence[CrmId]) -> None:
     ids = {owner.email: owner.id for owner in stage.connector.owners()}
     sellers = [ids[email] for email in office.sellers]
     for number, contact in enumerate(contacts):
-        taken_over = {office.owner: office.owner_value(sellers[number % 2])}
+        taken_over = {office.owner: office.owner_value(sellers[number // 2 % 2])}
         control.edit(crm.object_type, contact, **taken_over)
     if office.corrected:
         control.edit(crm.object_type, contacts[0], **office.corrected)

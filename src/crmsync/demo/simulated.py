@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from crmsync.demo.crms import CRMS
@@ -57,7 +57,13 @@ def main() -> None:
         port=0,
         settings={"latency_seconds": LATENCY_SECONDS},
         own={crm.name: crm.settings for crm in CRMS},
+        announce=_announce,
     )
+
+
+def _announce(urls: Mapping[str, str]) -> None:
+    sys.stdout.writelines(f"{name} {url}\n" for name, url in urls.items())
+    sys.stdout.flush()
 
 
 def _stop_with_stdin() -> None:

@@ -162,22 +162,26 @@ class Story:
             self._settle(written_at)
             self._back.read(
                 "Read back from all four",
-                "owners as e-mail addresses, stages as names; what was found there, not made, twice",
+                "owners as e-mail addresses, stages by name; "
+                "records that were found there instead of made are read twice",
             )
         self._tell.step("What came back goes on")
         rows = self._push("Sent on")
         if not any(row.calls["write"] for row in rows.values()):
             self._tell.say(f"nothing differs, nothing is sent: {_calls(rows)}")
             return
-        self._tell.say("as any news does, to where a mapping names it. The last of each:")
+        self._tell.say(
+            "the plan corrected in Salesforce to the three others, the stages in HubSpot to Zoho. "
+            "The last of each:"
+        )
         self._tell_rows(rows)
 
     def _settle(self, written_at: float) -> None:
         """Let the settle time pass since the last write, then look at what is uncertain."""
         self._tell.step(
             "The lost answers are settled",
-            "a write without an answer may still land late: after the settle time it is looked at, "
-            "and only then is what is read newer than what was written",
+            "a write without an answer may still land late: it is looked at after the settle "
+            "time, and nothing is read back before",
         )
         settled_at = written_at + self._works.configuration.timing.settle_seconds + MARGIN_SECONDS
         left = max(1.0, settled_at - time.monotonic())

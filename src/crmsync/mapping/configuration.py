@@ -21,9 +21,9 @@ from crmsync.mapping.connections import (
     ConnectionSettings,
     read_connections,
     read_timing,
-    warn_of_needless_webhooks,
     with_kept_tokens,
 )
+from crmsync.mapping.declared import Declared, check_declared
 from crmsync.mapping.problems import Place, Problems, did_you_mean, listed
 from crmsync.mapping.project_spec import IdentityKeys, ProjectKeys
 from crmsync.mapping.pulls import pulled_names
@@ -75,21 +75,19 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
     known_facts: Mapping[str, str],
     connectors: Collection[str],
     company_facts: Mapping[str, str] | None = None,
-    timing_of: Callable[[str], Timing] = lambda _connector: Timing(),
+    declared_by: Callable[[str], Declared] = lambda _connector: Declared(),
     extra_facts: Collection[str] = (),
     reserved_facts: Collection[str] = (),
     reserved_company_facts: Collection[str] = (),
-    polled: Collection[str] = (),
     kept_tokens: Collection[str] = (),
 ) -> Configuration:
     """Read crmsync.yaml at `path` and `mappings/*.yaml` beside it.
 
     `known_facts` maps the facts every person may have to their types, `company_facts` those of
     companies (None: the same); `extra_facts` are further names that events have brought, the
-    `reserved` ones those that no CRM may say; `connectors` are the CRMs there is code for, `polled`
-    those among them that tell nothing by themselves, `timing_of` says what holds for one of them
-    where the file says nothing; `kept_tokens` the connections whose token need not be in the
-    environment.
+    `reserved` ones those that no CRM may say; `connectors` are the CRMs there is code for, and
+    `declared_by` says what holds for one of them; `kept_tokens` the connections whose token need
+    not be in the environment.
     Raises `ConfigError` with every problem of every file.
     """
     problems = Problems()
@@ -118,8 +116,13 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
     )
     vocabularies = {"profiles": people, "companies": companies}
     mappings = _compile_all(files, root, env, vocabularies, problems)
-    connections = read_connections(project, root, connectors, timing_of, problems)
-    warn_of_needless_webhooks(project, root, polled, problems)
+    declared = {name: declared_by(name) for name in _connectors(project) if name in connectors}
+    connections = read_connections(project, root, connectors, declared, problems)
+    for mapping in mappings:
+        known = connections.get(mapping.connection)
+        if known is not None and known.connector in declared:
+            crm = declared[known.connector]
+            check_declared(mapping, files[mapping.sync], known.connector, crm, problems)
     timing = read_timing(project.timing, Timing(), root, ("timing",), problems)
     if problems.errors:
         raise ConfigError(problems=problems.errors)
@@ -133,6 +136,10 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
         timing=timing,
         warnings=problems.warnings,
     )
+
+
+def _connectors(project: ProjectKeys) -> set[str]:
+    return {keys.connector for keys in project.connections.values()}
 
 
 def _identity(keys: IdentityKeys) -> IdentityRules:

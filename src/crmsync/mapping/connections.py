@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from crmsync.mapping.declared import Declared
 from crmsync.mapping.environment import is_reference, reference_at
 from crmsync.mapping.problems import Problems, did_you_mean, listed
-from crmsync.mapping.project_spec import AuthKeys, ProjectKeys, TimingKeys, WebhookKeys
+from crmsync.mapping.project_spec import (
+    AuthKeys,
+    ConnectionKeys,
+    ProjectKeys,
+    TimingKeys,
+    WebhookKeys,
+)
 from crmsync.mapping.yaml_nodes import MapNode, Path, node_at
 from crmsync.model import Quota, Timing
 
@@ -73,43 +80,36 @@ def read_connections(
     project: ProjectKeys,
     root: MapNode,
     connectors: Collection[str],
-    timing_of: Callable[[str], Timing],
+    declared: Mapping[str, Declared],
     problems: Problems,
 ) -> dict[str, ConnectionSettings]:
     """Check every connection and return its settings, by name.
 
-    `timing_of` says what suits one of the `connectors`.
+    `declared`: what those among the `connectors` declare that are in use.
     """
     settings = {}
     for name, keys in project.connections.items():
         path = ("connections", name)
         _check_connector(keys.connector, root, path, connectors, problems)
-        _check_auth(keys.auth, root, path, problems)
-        suits = timing_of(keys.connector) if keys.connector in connectors else Timing()
+        _check_auth(keys, root, path, problems)
+        crm = declared.get(keys.connector, Declared())
+        _check_limits(keys, crm, root, path, problems)
+        if keys.webhooks is not None and not crm.sends_webhooks:
+            message = f"{keys.connector} sends no webhooks: it is asked every `pull_seconds`"
+            problems.warn(node_at(root, (*path, "webhooks"))[1], message)
         settings[name] = ConnectionSettings(
             name=name,
             connector=keys.connector,
             auth=_auth(keys.auth),
             base_url=_read_if_given(keys.base_url, root, (*path, "base_url"), problems),
             auth_url=_read_if_given(keys.auth_url, root, (*path, "auth_url"), problems),
-            limits=keys.limits.model_dump(exclude_none=True),
+            limits=dict(keys.limits),
             quota=Quota(**keys.quota.model_dump()),
-            timing=_own_timing(keys.timing, project.timing, suits, root, path, problems),
+            timing=_own_timing(keys.timing, project.timing, crm.timing, root, path, problems),
             webhooks=_webhooks(keys.webhooks, root, (*path, "webhooks"), problems),
             token_variable=reference_at(root, (*path, "auth", "token")),
         )
     return settings
-
-
-def warn_of_needless_webhooks(
-    project: ProjectKeys, root: MapNode, polled: Collection[str], problems: Problems
-) -> None:
-    """Note webhooks of connections whose CRM has none: the `polled` connectors."""
-    for name, keys in project.connections.items():
-        if keys.webhooks is not None and keys.connector in polled:
-            place = node_at(root, ("connections", name, "webhooks"))[1]
-            message = f"{keys.connector} sends no webhooks: it is asked every `pull_seconds`"
-            problems.warn(place, message)
 
 
 def with_kept_tokens(
@@ -183,12 +183,34 @@ def _check_connector(
         problems.error(node.place, f"unknown connector '{connector}'{near}")
 
 
-def _check_auth(keys: AuthKeys, root: MapNode, path: Path, problems: Problems) -> None:
+def _check_limits(
+    keys: ConnectionKeys, crm: Declared, root: MapNode, path: Path, problems: Problems
+) -> None:
+    """Note limits that the CRM does not have."""
+    if crm.limits is None:
+        return
+    for name in keys.limits:
+        if name not in crm.limits:
+            near = did_you_mean(name, crm.limits)
+            hint = near or f"; {keys.connector} has {listed(sorted(crm.limits))}"
+            place = node_at(root, (*path, "limits", name))[1]
+            problems.error(place, f"unknown limit '{name}'{hint}")
+
+
+def _check_auth(keys: ConnectionKeys, root: MapNode, path: Path, problems: Problems) -> None:
     node, place, found = node_at(root, (*path, "auth"))
-    if len(keys.model_fields_set) > 1:
+    if len(keys.auth.model_fields_set) > 1:
         problems.error(place, f"auth takes one of {listed(_AUTH_FORMS)}, not several")
-    if isinstance(node, MapNode) and "auth" in found:
+    if isinstance(node, MapNode) and "auth" in found and not _is_simulated(keys):
         _warn_of_secrets(node, problems)
+
+
+def _is_simulated(keys: ConnectionKeys) -> bool:
+    """Whether the account is on this machine, so that its credentials are no secrets."""
+    used = [url for url in (keys.base_url, keys.auth_url) if url is not None]
+    return keys.base_url is not None and all(
+        _url_complaint(url) is None and _is_loopback(urlsplit(url).hostname or "") for url in used
+    )
 
 
 def _webhooks(

@@ -48,19 +48,6 @@ class AuthKeys(Keys):
     client_credentials: ClientCredentialsKeys | None = None
 
 
-class LimitKeys(Keys):
-    """What the CRM's account may do, where it is more or less than the connector's default."""
-
-    calls_per_10s: Amount | None = None
-    calls_per_2s: Amount | None = None
-    search_per_second: Amount | None = None
-    search_per_2s: Amount | None = None
-    daily_calls: Amount | None = None
-    daily_tokens: Amount | None = None
-    daily_credits: Amount | None = None
-    concurrent_calls: Amount | None = None
-
-
 class QuotaKeys(Keys):
     """How much of the account's daily limit crmsync may use."""
 
@@ -103,7 +90,9 @@ class ConnectionKeys(Keys):
     auth: AuthKeys = Field(AuthKeys(), description="The credentials; secrets as ${NAME}.")
     base_url: str | None = Field(None, description="Another host for the API.")
     auth_url: str | None = Field(None, description="Another host for the token calls.")
-    limits: LimitKeys = LimitKeys()
+    limits: dict[Name, Amount] = Field(
+        {}, description="What the account may do, where that is not the connector's default."
+    )
     quota: QuotaKeys = QuotaKeys()
     timing: TimingKeys = TimingKeys()
     webhooks: WebhookKeys | None = Field(None, description="How the CRM tells us of changes.")

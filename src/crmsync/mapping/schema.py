@@ -19,11 +19,15 @@ _DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 _ENVIRONMENT: Final = {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"}
 
 
-def project_schema(connectors: Collection[str]) -> dict[str, Any]:
-    """Return the schema of crmsync.yaml."""
+def project_schema(limits: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """Return the schema of crmsync.yaml; `limits`: the names of their limits, by connector."""
     schema = _of(ProjectKeys, "crmsync.yaml")
     connection = schema["definitions"]["ConnectionKeys"]["properties"]
-    connection["connector"]["enum"] = sorted(connectors)
+    connection["connector"]["enum"] = sorted(limits)
+    amount = connection["limits"].pop("additionalProperties")
+    names = set().union(*limits.values())
+    connection["limits"]["properties"] = dict.fromkeys(sorted(names), amount)
+    connection["limits"]["additionalProperties"] = False
     return schema
 
 

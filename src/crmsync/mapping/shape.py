@@ -98,11 +98,16 @@ def _note_missing(root: MapNode, details: Iterable[ErrorDetails], problems: Prob
 def _damaged(root: MapNode, detail: ErrorDetails) -> Path:
     """Return what to leave out for an error: the key, or the whole setting around it."""
     _, _, path = node_at(root, detail["loc"])
-    if detail["type"] != "extra_forbidden":
+    if detail["type"] != "extra_forbidden" and not _is_limit(path):
         path = path[: _DEPTHS.get(path[0], _SETTING_DEPTH)] if path else path
         if path[2:] and path[2] in _SOURCES:
             path = path[:2]
     return tuple(itertools.takewhile(lambda part: isinstance(part, str), path))
+
+
+def _is_limit(path: Path) -> bool:
+    """Whether it leads into a connection's limits, each of which it can be read on without."""
+    return path[:1] == ("connections",) and path[2:3] == ("limits",)
 
 
 def _drop(data: PlainData, path: Path) -> None:

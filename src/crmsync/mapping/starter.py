@@ -50,7 +50,7 @@ fields:                       # theirs: ours
 @FIELDS@
   # score_field: {from: visits, trigger: hourly}
   # other_field: {from: plan, map: {free: lead, pro: customer}, default: lead}
-# pull: {crm_owner: owner_field}         # ours: theirs; what comes back, docs/mapping.md has more
+@PULL@
 """
 
 _COMMENT: Final = 30
@@ -69,12 +69,16 @@ def connection_text(name: str, connector: str, auth: str) -> str:
 
 
 def mapping_text(
-    connection: str, object_type: str, match: tuple[str, str], fields: Mapping[str, str]
+    connection: str,
+    object_type: str,
+    match: tuple[str, str],
+    fields: Mapping[str, str],
+    owner_field: str | None,
 ) -> str:
     """Return a commented first mapping of people.
 
     `match`: the CRM's fields for our id and for the e-mail address. `fields`: theirs: ours, in
-    YAML, besides the e-mail address.
+    YAML, besides the e-mail address. `owner_field`: whose record it is, which is read back.
     """
     ours, email = match
     made = f"a unique field of ours; `crmsync connect {connection}` sees to it"
@@ -83,8 +87,12 @@ def mapping_text(
         _noted(f"  {email}: email", "adopts a record that is there already"),
     ]
     sent = [f"  {theirs}: {value}" for theirs, value in {email: "email", **fields}.items()]
+    # A trait of its own for each connection: two may not both have the last word on one.
+    pull = f"  {connection.replace('-', '_')}_owner: {owner_field or 'owner_field'}"
+    read = ["pull:                         # ours: theirs; what comes back", pull]
     words = {
         "NAME": connection,
+        "PULL": "\n".join(read if owner_field else [f"# {line}" for line in read]),
         "OBJECT": _noted(f"object: {object_type}", "the CRM's own name"),
         "MATCH": "\n".join(keys),
         "FIELDS": "\n".join(sent),

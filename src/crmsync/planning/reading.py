@@ -128,15 +128,18 @@ class Flips:
 
 FLIPS_BEFORE_FREEZING = 3
 FLIPS_WITHIN = timedelta(minutes=10)
+"""At least: where turns are seen later, they are counted for longer."""
 
 
-def flipped(held: Flips | None, theirs: bytes, now: datetime) -> Flips:
+def flipped(
+    held: Flips | None, theirs: bytes, now: datetime, within: timedelta = FLIPS_WITHIN
+) -> Flips:
     """Return what is kept of a field that they have turned from our value to another one.
 
     Two systems that correct each other would go on for ever: more than three turns between the same
-    two values within ten minutes freeze the field.
+    two values `within` a time freeze the field.
     """
-    if held is None or held.theirs != theirs or now - held.since > FLIPS_WITHIN:
+    if held is None or held.theirs != theirs or now - held.since > within:
         return Flips(1, now, theirs)
     count = held.count + 2  # we turned it back, and they did again
     return Flips(count, held.since, theirs, now if count > FLIPS_BEFORE_FREEZING else None)

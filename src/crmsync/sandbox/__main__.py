@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from crmsync.sandbox import guide
 from crmsync.sandbox.registry import CRMS, tiers_of
 from crmsync.sandbox.server import HOST, PORT, serve
 from crmsync.sandbox.settings import SettingsError
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=given.port,
             settings=_settings(given),
             own={crm: {"tier": tier} for crm, tier in _tiers(given).items()},
+            announce=guide.print_json if given.json else guide.print_text,
         )
     except SettingsError as error:
         sys.stderr.write(f"crmsync sandbox: wrong setting: {error}\n")
@@ -57,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="[CRM=]NAME",
         help="rate limits of a tier, as the CRM names it; may be repeated, once for each CRM",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line for each CRM, once it listens"
     )
     parser.add_argument("--no-bodies", action="store_true", help="keep no bodies in the ledger")
     return parser

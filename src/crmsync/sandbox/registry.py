@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_type_hints
 
 from crmsync.sandbox.crm import SimulatedCrm
 from crmsync.sandbox.hubspot import HubSpot, HubSpotSettings
@@ -26,6 +26,26 @@ CRMS: dict[str, Callable[..., SimulatedCrm]] = {
     "zoho": Zoho,
 }
 """By name, in the order in which ports are given out. Called with the CRM's settings."""
+
+_SALESFORCE, _ZOHO = SalesforceSettings(), ZohoSettings()
+CREDENTIALS: Mapping[str, Mapping[str, Any]] = {
+    "hubspot": {"token": "pat-sandbox"},
+    "pipedrive": {"token": "0123456789abcdef0123456789abcdef01234567"},
+    "salesforce": {
+        "client_credentials": {
+            "client_id": _SALESFORCE.client_id,
+            "client_secret": _SALESFORCE.client_secret,
+        }
+    },
+    "zoho": {
+        "oauth": {
+            "client_id": _ZOHO.client_id,
+            "client_secret": _ZOHO.client_secret,
+            "refresh_token": _ZOHO.refresh_tokens[0],
+        }
+    },
+}
+"""What a new account lets in, as `auth:` of crmsync.yaml takes it."""
 
 
 def tiers_of(name: str) -> tuple[str, ...]:

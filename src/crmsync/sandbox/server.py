@@ -10,7 +10,6 @@ import errno
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,25 +37,26 @@ class Sandbox:
     control: Control
 
 
-def serve(
+def serve(  # noqa: PLR0913 - all but one by name
     names: Sequence[str] = (),
     *,
     host: str = HOST,
     port: int = PORT,
     settings: Mapping[str, Any] | None = None,
     own: Mapping[str, Mapping[str, Any]] | None = None,
+    announce: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> None:
-    """Serve CRMs (all, where none is named) on consecutive ports until SIGTERM or SIGINT.
+    """Serve CRMs on consecutive ports until SIGTERM or SIGINT: all, where none is named; each once.
 
     `settings` are those of all of them, `own` further ones of single CRMs, by name.
-    Prints one line per CRM with its URL once it is listening. Port 0 takes any free one.
+    Once all are listening, `announce` is told their URLs by name. Port 0 takes any free one.
     Raises `SettingsError` for a wrong setting and `OSError` where a port is taken.
     """
     exchanges = [
         (name, _exchange(name, {**(settings or {}), **(own or {}).get(name, {})}))
-        for name in names or CRMS
+        for name in dict.fromkeys(names or CRMS)
     ]
-    asyncio.run(_serve(exchanges, host, port))
+    asyncio.run(_serve(exchanges, host, port, announce))
 
 
 @contextmanager
@@ -129,19 +129,23 @@ class Listener:
         await asyncio.sleep(0)
 
 
-async def _serve(exchanges: Sequence[tuple[str, Exchange]], host: str, port: int) -> None:
+async def _serve(
+    exchanges: Sequence[tuple[str, Exchange]],
+    host: str,
+    port: int,
+    announce: Callable[[Mapping[str, str]], None],
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    listeners = []
-    for offset, (name, exchange) in enumerate(exchanges):
-        listener = await Listener.start(exchange, host, port + offset if port else 0)
-        listeners.append(listener)
-        sys.stdout.write(f"{name} {listener.url}\n")
-        sys.stdout.flush()
+    listeners = {
+        name: await Listener.start(exchange, host, port + offset if port else 0)
+        for offset, (name, exchange) in enumerate(exchanges)
+    }
+    announce({name: listener.url for name, listener in listeners.items()})
     await stop.wait()
-    for listener in listeners:
+    for listener in listeners.values():
         await listener.close()
 
 

@@ -34,6 +34,7 @@ class Subject:
     fields: frozenset[str]
     """Which of its fields are asked for."""
     every: timedelta
+    """How often what changed is asked for; zero where nothing is polled."""
     sweep_every: timedelta
     """How often all of it is read, also what did not change."""
 

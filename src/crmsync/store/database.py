@@ -114,7 +114,10 @@ class Database:
                 "keepalives_idle": 15,
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
-                "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s",
+                "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+                # A plan for any list compares each row with each of its values, where a table was
+                # filled so lately that it is not known to be large; one for this list hashes it.
+                " -c plan_cache_mode=force_custom_plan",
             },
         )
 

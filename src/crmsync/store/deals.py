@@ -90,7 +90,8 @@ def _load(connection: Connection, vault: Vault, name: str, ids: Collection[str])
 def _differs(deal: Deal, held: Deal | None) -> bool:
     if deal.is_deleted or held is None:
         return held is not None or not deal.is_deleted
-    return deal != held
+    is_older = deal.modified_at and held.modified_at and deal.modified_at < held.modified_at
+    return not is_older and deal != held  # an index that lags shows what has been
 
 
 def _row(vault: Vault, name: str, deal: Deal) -> dict[str, Any]:

@@ -156,5 +156,5 @@ def _latest(  # noqa: PLR0913, PLR0917 - an entry of the log is found by all of 
     ]
     if name is not None:
         conditions.append(sync_log.c.error_field == name)
-    entry = next(log_entries(connection, vault, *conditions, limit=1), None)
-    return (entry.error if entry else None) or {}
+    found = list(log_entries(connection, vault, *conditions, limit=1))
+    return (found[0].error if found else None) or {}

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    and_,
     case,
     delete,
     func,
@@ -96,7 +94,11 @@ def name_successors(
 ) -> None:
     """Note of records that are to be read which others they were merged into."""
     for (object_type, crm_id), successor in of.items():
-        change = update(hints).where(_is(name, ToRead(object_type, crm_id, 0)))
+        change = update(hints).where(
+            hints.c.connection == name,
+            hints.c.object_type == object_type,
+            hints.c.crm_id == crm_id,
+        )
         connection.execute(change.values(successor=successor))
 
 
@@ -137,21 +139,25 @@ def claim(  # noqa: PLR0913 - a claim is all of these
 
 def done(connection: Connection, name: str, read: Sequence[ToRead]) -> None:
     """Forget records that were read, unless they were told of again meanwhile."""
+    by_count: dict[tuple[str, int], list[CrmId]] = {}
     for one in read:
-        connection.execute(delete(hints).where(_is(name, one), hints.c.told == one.told))
+        by_count.setdefault((one.object_type, one.told), []).append(one.crm_id)
+    for (object_type, told), ids in by_count.items():
+        connection.execute(
+            delete(hints).where(
+                hints.c.connection == name,
+                hints.c.object_type == object_type,
+                hints.c.told == told,
+                bulk.among(connection, hints.c.crm_id, ids),
+            )
+        )
 
 
-def next_due(connection: Connection, name: str) -> datetime | None:
-    """Return when the next record of a connection is to be read."""
+def next_due(connection: Connection, name: str, object_types: Collection[str]) -> datetime | None:
+    """Return when the next record of these types is to be read."""
     moment: datetime | None = connection.execute(
-        select(func.min(hints.c.due_at)).where(hints.c.connection == name)
+        select(func.min(hints.c.due_at)).where(
+            hints.c.connection == name, hints.c.object_type.in_(object_types)
+        )
     ).scalar()
     return moment
-
-
-def _is(name: str, one: ToRead) -> ColumnElement[bool]:
-    return and_(
-        hints.c.connection == name,
-        hints.c.object_type == one.object_type,
-        hints.c.crm_id == one.crm_id,
-    )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
 from crmsync.model import CrmId, LinkId, ProfileId
-from crmsync.store import bulk
+from crmsync.store import bulk, link_records
 from crmsync.store.links import KEPT_OUT, LinkState
 from crmsync.store.tables import links
 
@@ -49,6 +49,7 @@ def duplicates(connection: Connection, name: str, object_type: str, limit: int) 
             loser.c.lease_token.is_(None),
             winner.c.crm_id.is_not(None),
             winner.c.lease_token.is_(None),
+            winner.c.state.not_in(KEPT_OUT),
         )
         .order_by(loser.c.id)
         .limit(limit)
@@ -58,21 +59,22 @@ def duplicates(connection: Connection, name: str, object_type: str, limit: int) 
 
 def merged(connection: Connection, pair: Duplicate, stays: CrmId, now: datetime) -> None:
     """Keep one link for two records that were merged; it is read before it is written."""
-    connection.execute(delete(links).where(links.c.id == pair.loser_link))
+    link_records.forget(connection, [pair.loser_link])
     row = connection.execute(
-        select(links.c.desired_version, links.c.lease_token, links.c.wake_at)
+        select(links.c.desired_version, links.c.lease_token, links.c.wake_at, links.c.state)
         .where(links.c.id == pair.winner_link)
         .with_for_update()
     ).one()
+    is_active = row.state == LinkState.ACTIVE  # what is set aside stays so, and wakes nobody
     connection.execute(
         update(links)
         .where(links.c.id == pair.winner_link)
         .values(
             crm_id=stays,
             desired_version=row.desired_version + 1,
-            due_at=now,
+            due_at=now if is_active else None,
             verify_at=now,
-            wake_at=row.wake_at if row.lease_token else now,
+            wake_at=now if is_active and not row.lease_token else row.wake_at,
         )
     )
 
@@ -108,7 +110,7 @@ def follow_merges(
             changed.append(_in_conflict(row, winner))
         else:
             gone.append(row.id)
-    connection.execute(delete(links).where(bulk.among(connection, links.c.id, gone)))
+    link_records.forget(connection, gone)
     lost = set(gone)
     bulk.update(connection, links, [change for change in changed if change["id"] not in lost])
 

@@ -29,7 +29,7 @@ class Linked:
     known: dict[str, Value]
     """What the record is known to hold."""
     is_busy: bool
-    """A write is under way or may still land: what is read now may be overtaken."""
+    """A write is under way, or the push has yet to read what may have landed."""
     written_at: datetime | None
     row: Any = field(repr=False)
     is_known_anew: bool = False
@@ -108,7 +108,7 @@ def lock(connection: Connection, vault: Vault, ids: Collection[LinkId]) -> dict[
             crm_id=row.crm_id,
             state=LinkState(row.state),
             known=known,
-            is_busy=bool(row.lease_token or row.verify_at or row.create_intent_at)
+            is_busy=bool(row.lease_token or row.create_intent_at or _is_to_be_read(row))
             or not is_readable,
             written_at=row.written_at,
             row=row,
@@ -138,7 +138,8 @@ def _saved(vault: Vault, linked: Linked, now: datetime) -> dict[str, Any]:
         else row.snapshot_sealed,
         "desired_version": row.desired_version + linked.to_write,
         "due_at": due,
-        "verify_at": verify if is_active else None,
+        # Kept also while nobody may write: it is read when the link is revived.
+        "verify_at": verify,
         "wake_at": row.wake_at if row.lease_token else wake,
         "create_intent_at": row.create_intent_at if linked.crm_id == row.crm_id else None,
         "attempts": 0 if linked.to_write else row.attempts,
@@ -148,9 +149,14 @@ def _saved(vault: Vault, linked: Linked, now: datetime) -> dict[str, Any]:
     }
 
 
-def drop(connection: Connection, link: LinkId) -> None:
-    """Forget a link whose record is no more, where its person has another."""
-    connection.execute(delete(links).where(links.c.id == link))
+def _is_to_be_read(row: Any) -> bool:
+    return row.verify_at is not None and row.state == LinkState.ACTIVE
+
+
+def forget(connection: Connection, ids: Collection[LinkId]) -> None:
+    """Forget links whose record is no more, or another link's by now."""
+    thaw(connection, ids)  # SQLite gives the id of the last row to the next one
+    connection.execute(delete(links).where(bulk.among(connection, links.c.id, ids)))
 
 
 def give(  # noqa: PLR0913, PLR0917 - a link is named by all of these
@@ -161,9 +167,9 @@ def give(  # noqa: PLR0913, PLR0917 - a link is named by all of these
     crm_id: CrmId,
     now: datetime,
 ) -> bool:
-    """Make a record a profile's own, unless either has another already; it is read before a write.
+    """Make a record a profile's own, unless either has another, or may be about to get one.
 
-    Return whether that was so.
+    It is read before a write. Return whether that was so.
     """
     taken = connection.execute(
         select(links.c.id).where(
@@ -173,20 +179,21 @@ def give(  # noqa: PLR0913, PLR0917 - a link is named by all of these
             | (
                 (links.c.profile_id == profile_id)
                 & links.c.is_primary
-                & links.c.crm_id.is_not(None)
+                & (links.c.crm_id.is_not(None) | links.c.create_intent_at.is_not(None))
             ),
         )
     ).first()
     if taken is not None:
         return False
-    connection.execute(
-        delete(links).where(
+    without_record = connection.execute(
+        select(links.c.id).where(
             links.c.connection == name,
             links.c.object_type == object_type,
             links.c.profile_id == profile_id,
             links.c.is_primary,
         )
     )
+    forget(connection, list(without_record.scalars()))
     row = {
         "connection": name,
         "object_type": object_type,

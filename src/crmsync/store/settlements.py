@@ -61,6 +61,8 @@ class Settlement:
     verify_at: datetime | None = None
     """When to read the record, where the outcome is not certain."""
     create_intent_at: datetime | None = None
+    successor: CrmId | None = None
+    """Of a converted lead: the contact that it became, where the CRM says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,8 @@ def record_taken(crm_id: CrmId | None) -> Failure:
     return Failure(
         code="RECORD_TAKEN",
         message=f"record {crm_id} already belongs to another profile",
-        hint="two profiles meet in one CRM record: they are one person, or share a match key. "
-        "Send an alias or an identify with both ids, or correct the key, then replay",
+        hint="where both profiles are one person, send an alias with both ids. Where they are "
+        "two, correct the match key that they share, then replay",
     )
 
 
@@ -205,11 +207,14 @@ def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, 
     # Somebody may have taken it out of service while it was under way.
     state = LinkState(row.state) if row.state != LinkState.ACTIVE else s.state
     live = state is LinkState.ACTIVE or (state is LinkState.DEAD and marked_since)
+    # Whoever turned out to have another's record has none: theirs was merged away, or never was.
+    is_taken = s.state is LinkState.CONFLICT
+    kept = None if is_taken else claim.snapshot_sealed
     return {
         "id": claim.link_id,
-        "crm_id": s.crm_id or claim.crm_id,
+        "crm_id": None if is_taken else s.crm_id or claim.crm_id,
         "acked_version": claim.desired_version if s.acked else claim.acked_version,
-        "snapshot_sealed": claim.snapshot_sealed
+        "snapshot_sealed": kept
         if s.snapshot is None
         else vault.seal(orjson.dumps(s.snapshot), snapshot_context(claim.link_id)),
         "written_at": now if s.outcome in SENT and s.was_sent else row.written_at,

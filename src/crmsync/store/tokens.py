@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from crmsync.model import KeptTokens, Refusal, Tokens
 from crmsync.store import bulk
@@ -162,6 +162,11 @@ class RowTokens:
 
     def _context(self, what: str) -> str:
         return f"oauth_tokens:{self._name}:{what}"
+
+
+def forget_all(connection: Connection) -> None:
+    """Drop what every connection was granted: where the CRMs themselves have begun anew."""
+    connection.execute(delete(oauth_tokens))
 
 
 def kept_tokens(connection: Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a settled write means for others: who found a record, and whose company has one now.
+"""What a settled write means for others: who found a record, whose company has one, who comes next.
 
 Runs in the transaction that settles.
 """
@@ -12,15 +12,23 @@ from sqlalchemy import Connection
 
 from crmsync.model import CrmId, ProfileKind, RunTrigger
 from crmsync.store import hints, links, profiles
-from crmsync.store.links import Mark
+from crmsync.store.links import LinkState, Mark
 from crmsync.store.settlements import Settlement
+from crmsync.sync import life
 from crmsync.sync.context import Sync
 
 
 def follow_up(
     connection: Connection, sync: Sync, settled: Sequence[Settlement], now: datetime
 ) -> None:
-    """Have adopted records read back, and the people of new company records tied to them."""
+    """Have adopted records read back, and the people of new company records tied to them.
+
+    The contacts that leads became are handed over in the commit that ends the leads' links: who
+    takes them on sees that no lead is in the way.
+    """
+    for s in settled:
+        if s.state is LinkState.CONVERTED:
+            life.hand_over(connection, sync.heirs, s.claim.profile_id, s.successor, now)
     found = [s for s in settled if s.crm_id is not None and s.crm_id != s.claim.crm_id]
     if not found:
         return

@@ -16,8 +16,9 @@ from crmsync.store import deals, link_records
 from crmsync.store.link_records import Linked
 from crmsync.store.links import KEPT_OUT
 from crmsync.store.read_log import Entry
+from crmsync.sync import complaints
 from crmsync.sync.reading import Books, Reader
-from crmsync.sync.taking import open_books, unknown_name
+from crmsync.sync.taking import open_books
 
 
 def take_deals(
@@ -62,7 +63,10 @@ def tell_people(
     by_person = deals.of_people(connection, vault, mapping.connection, owners.keys())
     for crm_id, (link, _) in owners.items():
         linked = locked.get(link)
-        if linked is None or linked.state in KEPT_OUT or linked.profile_id not in books.people:
+        if linked is None or linked.state in KEPT_OUT:
+            continue
+        if linked.profile_id not in books.people:  # it was merged into another since
+            books.ask_again(crm_id)
             continue
         deal = _spokesman(mapping.deals, by_person[crm_id])
         _tell(books, linked, mapping.deals.pulls, deal, schema)
@@ -97,12 +101,10 @@ def _tell(
         try:
             trait = pull.back(reader.shown(pull, value, schema)) if deal else None
         except NoSuchName:
-            books.note(_entry(linked, unknown_name(pull)))
+            books.note(_entry(linked, complaints.unknown_name(pull)))
             continue
         except Unusable as reason:
-            hint = f"correct the deal in the CRM, or the mapping at {pull.place}"
-            text = f"{pull.name}: {reason}"
-            books.note(_entry(linked, Failure("CANNOT_READ_BACK", text, hint, pull.name)))
+            books.note(_entry(linked, complaints.unusable(pull, reason)))
             continue
         books.write(linked, pull, trait, at, source)
     after = books.people[linked.profile_id].traits

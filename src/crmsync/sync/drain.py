@@ -7,7 +7,10 @@ a broker: a lost bell costs at most one sweep.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
+
+import structlog
 
 from crmsync.errors import (
     BatchRejected,
@@ -22,13 +25,18 @@ from crmsync.store import links, state
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, Rest
 from crmsync.sync.marking import is_superseded
-from crmsync.sync.merging import has_merges, merge_records, merging
+from crmsync.sync.merging import merge_records, to_merge
 from crmsync.sync.pull import next_pull, pull
 from crmsync.sync.push import leave_alone, push, rest_for
 from crmsync.sync.webhooks import keep_up
 
 SLICE_SECONDS = 30.0
 """After so long a drain stops and asks to be called again: every connection gets its turn."""
+
+QUIET = frozenset({"unchanged", "deals"})
+"""Counts that are not worth a line by themselves: what was read, and is as it was."""
+
+log = structlog.get_logger()
 
 
 def drain(
@@ -60,31 +68,42 @@ def drain(
             stopping=stopping,
             progress=lambda _: moved(),
         )
+        _tell("pushed", tally.counts, sync=mapping.sync, calls=tally.calls)
         if stopping() or (tally.rest is not None and tally.rest.cause not in {MISFIT, BACKFILL}):
             break
-    if not stopping() and has_merges(works, name):
+    if not stopping() and not _rests(works, name):
         _merge(works, name)
     if not stopping() and _reading_wait(works, name) == 0.0:
-        stop_at = time.monotonic() + SLICE_SECONDS
-        pull(
+        pulled = pull(
             works,
             name,
-            go_on=lambda: not stopping() and time.monotonic() < stop_at,
+            go_on=lambda: not stopping(),
+            seconds=SLICE_SECONDS,
             due_only=True,
             progress=lambda _: moved(),
         )
+        _tell("pulled", pulled.counts, connection=name, records=pulled.records)
     if not stopping():
         keep_up(works, name)
     return not stopping() and next_wake_seconds(works, name) == 0.0
 
 
+def _tell(event: str, counts: Counter[str], **more: object) -> None:
+    """Say in one line what a round came to, unless everything was as it should be."""
+    if any(count for what, count in counts.items() if what not in QUIET):
+        log.info(event, **more, **{what.lower(): n for what, n in sorted(counts.items()) if n})
+
+
 def _merge(works: Works, name: str) -> None:
     """Merge records of people who turned out to be one, where the mapping asks for it."""
-    try:
-        merge_records(works, name)
-    except (RetryLater, ConnectionHalted, BatchRejected, OutcomeUnknown, ConfigError) as trouble:
-        [mapping, *_] = merging(works, name)
-        leave_alone(works.store, mapping, rest_for(trouble))
+    for mapping in to_merge(works, name):
+        try:
+            merge_records(works.open_sync(mapping))
+        except (RetryLater, ConnectionHalted, OutcomeUnknown, BatchRejected, ConfigError) as why:
+            rest = rest_for(why)
+            leave_alone(works.store, mapping, rest)
+            if rest.cause != MISFIT:
+                break
 
 
 def next_wake_seconds(works: Works, name: str) -> float:
@@ -104,6 +123,12 @@ def _reading_wait(works: Works, name: str) -> float | None:
         now = works.store.database.now(connection)
         rest = state.find_pause(connection, name, now)
     return max(0.0, (max(due, rest.until if rest else due) - now).total_seconds())
+
+
+def _rests(works: Works, name: str) -> bool:
+    """Whether a connection is to be left alone for now."""
+    with works.store.database.read() as connection:
+        return state.find_pause(connection, name, works.store.database.now(connection)) is not None
 
 
 def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:

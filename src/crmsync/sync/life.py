@@ -25,12 +25,14 @@ TOLD: Mapping[str, Failure] = {
     DELETED: Failure(
         DELETED,
         "the record was deleted in the CRM",
-        "the person is not sent again; `on_delete: recreate` in the mapping makes a new record",
+        "the person is not sent again; `crmsync replay --record ID` makes this one record again, "
+        "`on_delete: recreate` in the mapping all that are deleted from now on",
     ),
     TAKEN: Failure(
         TAKEN,
         "the record was merged in the CRM into one that is another profile's",
-        "the two profiles are one person: send an alias or an identify with both ids, then replay",
+        "where both profiles are one person, send an alias with both ids. Where they are "
+        "two, part the records in the CRM, then replay",
     ),
 }
 """What the log says of it, where a person may have to do something."""
@@ -41,13 +43,13 @@ def follow(linked: Linked, successor: CrmId, owner: LinkId | None) -> str:
 
     Two of our profiles in one record wait for a person: they may be one.
     """
+    linked.known, linked.is_known_anew = {}, True
     if owner is not None and owner != linked.link_id:
-        linked.state = LinkState.CONFLICT
+        linked.state, linked.crm_id = LinkState.CONFLICT, None  # theirs is no more
         linked.error_class, linked.error_code = "conflict", TAKEN
         return TAKEN
     linked.crm_id = successor
-    linked.known, linked.is_known_anew = {}, True
-    linked.to_write = linked.to_read = True
+    linked.to_write = linked.to_read = linked.is_busy = True
     return MERGED
 
 

@@ -6,7 +6,7 @@ and a merge that was done already, by us or by somebody in the CRM, is no mistak
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -14,10 +14,12 @@ from sqlalchemy import Connection
 from crmsync.errors import BatchRejected
 from crmsync.mapping.compiled import OnMerge, SyncMapping
 from crmsync.model import CrmId
-from crmsync.store import cursors, hints, link_merges
+from crmsync.store import cursors, hints, link_merges, state
 from crmsync.store.cursors import Reading, Subject
 from crmsync.store.link_merges import Duplicate
+from crmsync.store.state import SyncState
 from crmsync.sync.context import Sync, Works
+from crmsync.sync.marking import is_superseded
 
 MERGES = "@merges"
 AT_ONCE = 50
@@ -27,33 +29,18 @@ SOON = timedelta(seconds=1)
 log = structlog.get_logger()
 
 
-def has_merges(works: Works, name: str) -> bool:
-    """Whether records of a connection are waiting to be merged."""
-    mappings = merging(works, name)
-    if not mappings:
-        return False
+def to_merge(works: Works, name: str) -> list[SyncMapping]:
+    """Return the mappings of a connection whose records are waiting to be merged."""
+    mappings = _merging(works, name)
     with works.store.database.read() as connection:
-        return any(link_merges.duplicates(connection, name, m.object_type, 1) for m in mappings)
+        return [m for m in mappings if link_merges.duplicates(connection, name, m.object_type, 1)]
 
 
-def merge_records(works: Works, name: str) -> int:
+def merge_records(sync: Sync) -> int:
     """Merge the records of people who turned out to be one; return how many pairs.
 
     Raises what a CRM call raises.
     """
-    return sum(_merge_some(works.open_sync(mapping)) for mapping in merging(works, name))
-
-
-def merging(works: Works, name: str) -> list[SyncMapping]:
-    """Return the mappings of a connection that have records merged."""
-    return [
-        mapping
-        for mapping in works.configuration.mappings
-        if mapping.connection == name and mapping.on_merge is OnMerge.MERGE_IN_CRM
-    ]
-
-
-def _merge_some(sync: Sync) -> int:
     database, mapping = sync.store.database, sync.mapping
     subject = Subject(
         mapping.connection, f"{MERGES}:{mapping.object_type}", frozenset(), SOON, SOON
@@ -75,6 +62,29 @@ def _merge_some(sync: Sync) -> int:
                 lambda c: cursors.end_reading(c, reading, database.now(c), whole=True)
             )
     return len(pairs)
+
+
+def _merging(works: Works, name: str) -> list[SyncMapping]:
+    """Return the mappings of a connection that have records merged, but for those that rest.
+
+    No merge can be undone: none is made for a paused sync, or by older files than another's.
+    """
+    asking = [
+        mapping
+        for mapping in works.configuration.mappings
+        if mapping.connection == name and mapping.on_merge is OnMerge.MERGE_IN_CRM
+    ]
+    if not asking:
+        return []
+    with works.store.database.read() as connection:
+        now = works.store.database.now(connection)
+        known = state.list_syncs(connection)
+    return [m for m in asking if m.sync not in known or not _rests(works, m, known[m.sync], now)]
+
+
+def _rests(works: Works, mapping: SyncMapping, kept: SyncState, now: datetime) -> bool:
+    is_misfit = kept.rests_until is not None and kept.rests_until > now
+    return is_misfit or kept.paused_at is not None or is_superseded(works, mapping, kept)
 
 
 def _merge(sync: Sync, pair: Duplicate) -> None:

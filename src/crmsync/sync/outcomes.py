@@ -60,7 +60,7 @@ def unchanged(d: Draft, now: datetime, timing: Timing) -> Settlement:
         Outcome.SKIPPED,
         acked=True,
         crm_id=d.crm_id,
-        snapshot=_snapshot(d) if d.adopted or d.claim.verify else None,
+        snapshot=dict(d.known) if d.adopted or d.claim.verify else None,
         verify_at=_verify_after(d.claim, now, timing),
     )
 
@@ -169,6 +169,7 @@ def over(d: Draft) -> Settlement:
         failure=life.TOLD.get(what),
         error_class=None if d.is_converted else "deleted",
         state=LinkState.CONVERTED if d.is_converted else LinkState.SUPPRESSED,
+        successor=d.successor,
     )
 
 

@@ -8,6 +8,8 @@ what is taken twice changes nothing. Called by the workers and by `crmsync pull`
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,23 +18,26 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from crmsync.connectors.base import Key
 from crmsync.errors import BatchRejected, ConfigError, ConnectionHalted, RetryLater
 from crmsync.mapping.compiled import SyncMapping
-from crmsync.model import Directory, Fields, ObjectSchema, Record
+from crmsync.model import Directory, Fields, ObjectSchema
 from crmsync.store import cursors, hints, state
 from crmsync.store.cursors import DEALS, Reading, Subject
 from crmsync.store.links import earliest
 from crmsync.sync.context import Sync, Works
 from crmsync.sync.deal_taking import take_deals, tell_people
 from crmsync.sync.delivery import MISFIT, Rest
+from crmsync.sync.marking import is_superseded
 from crmsync.sync.naming import names_of
 from crmsync.sync.push import leave_alone, live_schema, rest_for
 from crmsync.sync.reading import Reader
 from crmsync.sync.taking import take
+from crmsync.sync.told import read_deals, read_records
 
 HINTS_AT_ONCE = 1_000
 """Records that were told of, read in one go."""
+NEVER = timedelta(0)
+"""As the interval of what is not polled."""
 
 log = structlog.get_logger()
 
@@ -60,12 +65,14 @@ def reads_back(mapping: SyncMapping) -> bool:
 
 def next_pull(works: Works, name: str) -> datetime | None:
     """Return when a connection is to be read next; None where nothing ever is."""
+    subjects = _subjects(works, name)
+    if not subjects or _is_superseded(works, name):
+        return None
     with works.store.database.read() as connection:
         now = works.store.database.now(connection)
-        moments = [
-            cursors.next_reading(connection, subject) or now for subject in _subjects(works, name)
-        ]
-        return earliest(hints.next_due(connection, name), *moments) if moments else None
+        moments = [cursors.next_reading(connection, one) or now for one in subjects if one.every]
+        told_of = [_told_as(one) for one in subjects]
+        return earliest(hints.next_due(connection, name, told_of), *moments)
 
 
 def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
@@ -74,20 +81,32 @@ def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
     *,
     only: Sequence[SyncMapping] = (),
     go_on: Callable[[], bool] = lambda: True,
+    seconds: float = math.inf,
     due_only: bool = False,
     anew: bool = False,
     progress: Progress = lambda _: None,
 ) -> Pulled:
-    """Read what changed in a connection's CRM.
+    """Read what changed in a connection's CRM, for about so many `seconds`.
 
     `only` these mappings; `due_only`: what it is time for; `anew`: everything, from the beginning.
+    Its object types and its deals share the time, so that a long list keeps no other waiting.
     """
     pulled = Pulled()
-    for task in _tasks(works, name, only):
+    if due_only and _is_superseded(works, name):
+        return pulled
+    tasks = list(_tasks(works, name, only))
+    for task in tasks:
         if not go_on():
             break
+        stop_at = time.monotonic() + seconds / len(tasks)
         try:
-            task.run(pulled, go_on, due_only=due_only, anew=anew, progress=progress)
+            task.run(
+                pulled,
+                lambda: go_on() and time.monotonic() < stop_at,  # noqa: B023 - used at once
+                due_only=due_only,
+                anew=anew,
+                progress=progress,
+            )
         except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
             pulled.rest = rest_for(trouble)
             if pulled.rest.cause != MISFIT:
@@ -125,7 +144,7 @@ class _Task:
         if told:
             self._read_told(told, pulled)
             progress(pulled)
-        if due_only and due is not None and due > now:
+        if not self.subject.every or (due_only and due is not None and due > now):
             return
         reading = database.transact(
             lambda c: cursors.begin_reading(
@@ -148,7 +167,7 @@ class _Task:
         return hints.claim(
             connection,
             self.subject.connection,
-            self._object_type,
+            _told_as(self.subject),
             now,
             until=now + self._lease,
             limit=HINTS_AT_ONCE,
@@ -157,7 +176,8 @@ class _Task:
     def let_rest(self, rest: Rest) -> None:
         """Keep the workers from reading what does not fit the CRM; what is pushed may fit it."""
         database, name = self.sync.store.database, self.subject.connection
-        log.warning("reading_rests", connection=name, object=self._object_type, why=rest.message)
+        told_as = _told_as(self.subject)
+        log.warning("reading_rests", connection=name, object=told_as, why=rest.message)
 
         def work(connection: Connection) -> None:
             until = database.now(connection) + timedelta(seconds=rest.seconds)
@@ -169,10 +189,6 @@ class _Task:
     @property
     def _lease(self) -> timedelta:
         return timedelta(seconds=self.sync.timing.lease_seconds)
-
-    @property
-    def _object_type(self) -> str:
-        return "deals" if self.subject.name == DEALS else self.subject.name
 
     def _read_changes(
         self, reading: Reading, pulled: Pulled, go_on: Callable[[], bool], progress: Progress
@@ -198,21 +214,20 @@ class _Task:
                 if not _counted(pulled, counts, progress) or not go_on():
                     return False
             return True
-        began = database.transact(database.now)
-        object_type = self.subject.name
+        began, object_type = self._now(), self.subject.name
         for page in self.sync.connector.changes(object_type, reading.cursor, fields):
             pulled.records += len(page.records)
             readers = self._informed(readers, schema, (r.fields for r in page.records))
             books = take(readers[0], page.records, began, step(page.cursor))
             if not _counted(pulled, books.counts if books else None, progress) or not go_on():
                 return False
-            began = database.transact(database.now)
+            began = self._now()
         return True
 
     def _read_told(self, told: Sequence[hints.ToRead], pulled: Pulled) -> None:
         """Read the records that a webhook told of, fresh."""
         database, connector = self.sync.store.database, self.sync.connector
-        ids, fields = [one.crm_id for one in told], sorted(self.subject.fields)
+        fields = sorted(self.subject.fields)
         schema, readers = self._readers()
         name = self.subject.connection
 
@@ -220,36 +235,26 @@ class _Task:
             hints.done(connection, name, told)
             return True
 
-        pulled.records += len(ids)
+        pulled.records += len(told)
         if self.subject.name == DEALS:
-            found = connector.deals_by_id(ids, fields)
+            found = read_deals(connector, told, fields)
             readers = self._informed(readers, schema, (deal.fields for deal in found))
             pulled.counts += take_deals(readers, found, schema, step) or Counter()
             return
-        began = database.transact(database.now)
-        records = list(self._fresh(told, fields))
+        began = self._now()
+        records = read_records(connector, self.subject.name, told, fields)
         readers = self._informed(readers, schema, (record.fields for record in records))
-        books = take(readers[0], records, began, step, is_fresh=True)
-        pulled.counts += books.counts if books else Counter()
-        if self.sync.mapping.deals is not None:
-            deal_schema = _deal_schema(self.sync)
+        if self.sync.mapping.deals is not None:  # first: what was told is forgotten with the rest
+            ids, deal_schema = [one.crm_id for one in told], _deal_schema(self.sync)
             pulled.counts += database.transact(
                 lambda c: tell_people(c, readers[0], ids, deal_schema)
             )
+        books = take(readers[0], records, began, step, is_fresh=True)
+        pulled.counts += books.counts if books else Counter()
 
-    def _fresh(self, told: Sequence[hints.ToRead], fields: Sequence[str]) -> Iterator[Record]:
-        connector, size = self.sync.connector, self.sync.connector.capabilities.records_per_read
-        for start in range(0, len(told), size):
-            some = told[start : start + size]
-            keys = [Key(one.crm_id) for one in some]
-            found = connector.read(self.subject.name, keys, fields)
-            for one, record in zip(some, found, strict=True):
-                if record is None:
-                    yield Record(one.crm_id, {}, is_deleted=True, successor=one.successor)
-                elif one.crm_id in {record.crm_id, *record.former_ids}:
-                    yield record
-                else:
-                    yield replace(record, former_ids=(*record.former_ids, one.crm_id))
+    def _now(self) -> datetime:
+        with self.sync.store.database.read() as connection:
+            return self.sync.store.database.now(connection)
 
     def _informed(
         self, readers: list[Reader], schema: ObjectSchema, page: Iterable[Fields]
@@ -292,29 +297,48 @@ def _tasks(works: Works, name: str, only: Sequence[SyncMapping]) -> Iterator[_Ta
     wanted = [m for m in mappings if reads_back(m) and (not only or m in only)]
     by_type = {subject.name: subject for subject in _subjects(works, name)}
     for mapping in wanted:
-        if mapping.pulls:
-            subject = by_type[mapping.object_type]
-            yield _Task(works, works.open_sync(mapping), subject, [mapping])
+        subject = by_type[mapping.object_type]
+        yield _Task(works, works.open_sync(mapping), subject, [mapping])
     with_deals = [m for m in mappings if m.deals]
     if any(m.deals for m in wanted):
         yield _Task(works, works.open_sync(with_deals[0]), by_type[DEALS], with_deals)
 
 
 def _subjects(works: Works, name: str) -> list[Subject]:
-    """Return what is read of a connection, with the fields of all mappings that read it."""
+    """Return what is read of a connection, with the fields of all mappings that read it.
+
+    Of a mapping that reads nothing but deals only those records are read that are told of: who they
+    are is what the deals hang on.
+    """
     timing = works.configuration.connections[name].timing
     every = timedelta(seconds=timing.pull_seconds)
     sweep = timedelta(seconds=timing.reread_seconds)
     mappings = [m for m in works.configuration.mappings if m.connection == name]
     found = [
-        Subject(name, m.object_type, frozenset(m.read_fields), every, sweep)
+        Subject(name, m.object_type, frozenset(m.read_fields), every if m.pulls else NEVER, sweep)
         for m in mappings
-        if m.pulls
+        if reads_back(m)
     ]
     of_deals = frozenset(p.name for m in mappings if m.deals for p in m.deals.pulls)
     if of_deals:
         found.append(Subject(name, DEALS, of_deals, every, sweep))
     return found
+
+
+def _told_as(subject: Subject) -> str:
+    """Return what hints call a subject."""
+    return "deals" if subject.name == DEALS else subject.name
+
+
+def _is_superseded(works: Works, name: str) -> bool:
+    """Whether another process reads a connection by newer files.
+
+    Each of two that ask for other fields would read everything again, in turn, for ever.
+    """
+    with works.store.database.read() as connection:
+        known = state.list_syncs(connection)
+    mappings = [m for m in works.configuration.mappings if m.connection == name and reads_back(m)]
+    return any(is_superseded(works, m, known[m.sync]) for m in mappings if m.sync in known)
 
 
 def _directories(schema: ObjectSchema, subject: Subject) -> dict[str, Directory]:

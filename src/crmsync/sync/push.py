@@ -27,19 +27,27 @@ from crmsync.errors import (
     RetryLater,
 )
 from crmsync.mapping.compiled import SyncMapping
-from crmsync.model import Action, Batch, LinkId, ObjectSchema, Operation, RunId
+from crmsync.model import Action, Batch, Directory, LinkId, ObjectSchema, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
 from crmsync.store.cursors import DEALS
 from crmsync.store.settlements import Settlement
 from crmsync.store.state import SyncState
-from crmsync.sync import life, outcomes
+from crmsync.sync import outcomes
 from crmsync.sync.breaker import by_losses
 from crmsync.sync.context import Store, Sync
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, UNREACHABLE, Rest, rest_of
 from crmsync.sync.flight import FIRST_REST_SECONDS, Flight, Progress, Tally, ignore
 from crmsync.sync.looking import look
-from crmsync.sync.records import Draft, Target, draft, leave_to_owners, operation
+from crmsync.sync.naming import names_of
+from crmsync.sync.records import (
+    NO_SUCH_OWNER,
+    Draft,
+    Target,
+    draft,
+    leave_to_owners,
+    operation,
+)
 from crmsync.sync.slices import Slice, is_backfill
 from crmsync.sync.surroundings import around
 
@@ -132,14 +140,12 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId |
         now = slice_.now()  # before looking: what has landed by then is seen
         try:
             with in_background(when=is_patient):
-                known = around(sync, target, slice_)
-                drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of, known)
+                drafts = _drafts(sync, target, slice_)
                 look(target, drafts, flight.keep)
         except (RetryLater, ConnectionHalted, BatchRejected, ConfigError):
             _give_back(sync, slice_)
             raise
         _leave_to_owners(sync, drafts)
-        _hand_over(sync, drafts)
         idle, todo = _sorted_out(sync, target, drafts, now)
         flight.board(slice_, idle, [])
         groups = chain.from_iterable(
@@ -154,6 +160,16 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId |
             flight.board(slice_, [], _with_intents(sync, slice_, some, todo))
             if is_patient:
                 _let_through(sync, target, flight, run)
+
+
+def _drafts(sync: Sync, target: Target, slice_: Slice) -> list[Draft]:
+    """Render what the records should hold; an owner whom we do not know may have just joined."""
+    known = around(sync, target, slice_)
+    drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of, known)
+    if any(d.failure and d.failure.code == NO_SUCH_OWNER for d in drafts):
+        known = replace(known, names=names_of(sync, {Directory.OWNERS}, anew=True))
+        drafts = draft(target, slice_.claims, slice_.profiles, slice_.run_of, known)
+    return drafts
 
 
 def _let_through(sync: Sync, target: Target, flight: Flight, run: RunId | None) -> None:
@@ -213,21 +229,6 @@ def _leave_to_owners(sync: Sync, drafts: Sequence[Draft]) -> None:
         with sync.store.database.read() as connection:
             owners = links.owners_of(connection, mapping.connection, mapping.object_type, found)
         leave_to_owners(drafts, owners)
-
-
-def _hand_over(sync: Sync, drafts: Sequence[Draft]) -> None:
-    """Give the contacts that leads became to the mappings that take them on."""
-    converted = [d for d in drafts if d.is_converted]
-    if converted and sync.heirs:
-        database = sync.store.database
-
-        def work(connection: Connection) -> None:
-            now = database.now(connection)
-            for d in converted:
-                person = d.claim.profile_id
-                life.hand_over(connection, sync.heirs, person, d.successor, now)
-
-        database.transact(work)
 
 
 def _with_intents(

@@ -42,7 +42,9 @@ from crmsync.planning.reading import Flips, Owner
 from crmsync.store import hints, inbox, link_records, links, profiles, read_log, runs
 from crmsync.store.inbox import StoredChange
 from crmsync.store.link_records import Linked
+from crmsync.store.links import Mark
 from crmsync.store.read_log import Entry
+from crmsync.sync import complaints
 from crmsync.sync.context import Sync, Works
 from crmsync.sync.marking import marks_of
 
@@ -158,7 +160,7 @@ class Books:
         if is_email:
             value = value.strip().lower()
             if self.email_owners.setdefault(value, profile.id) != profile.id:
-                return _email_taken(pull)
+                return complaints.email_taken(pull)
         touched = self.touched.setdefault(profile.id, Touched(profile))
         name = self.reader.mapping.connection
         if write_pulled(touched, pull.trait, value, at=at, connection=name, message_id=source):
@@ -167,6 +169,11 @@ class Books:
                 identifier = Identifier(IdentifierKind.EMAIL, value)
                 profiles.add_missing_identifier(self.connection, identifier, profile.id)
         return None
+
+    def is_busy(self, linked: Linked) -> bool:
+        """Whether a write is under way, or may still land: what is read may be overtaken."""
+        lands_until = linked.row.verify_at
+        return linked.is_busy or (lands_until is not None and lands_until > self.now)
 
     def note(self, entry: Entry) -> None:
         """Add to the log."""
@@ -190,17 +197,10 @@ class Books:
         names = {change.trait for t in changed for change in t.changes}
         profiles.add_trait_names(connection, names, now)
         inbox.record_changes(connection, vault, [_history(t, now) for t in changed if t.changes])
-        same = {p for p, linked in self.own.items() if not self._has_more_to_send(linked)}
-        place = (mapping.connection, mapping.object_type)
-        links.mark(
-            connection,
-            [
-                mark
-                for mark in marks_of(reader.works, connection, changed, now)
-                if mark.profile_id not in same or (mark.connection, mark.object_type) != place
-            ],
-        )
         link_records.save(connection, vault, list(self.changed_links.values()), now)
+        # After the links as they were read are saved: a mark is not to be written over.
+        marks = marks_of(reader.works, connection, changed, now)
+        links.mark(connection, [mark for mark in marks if not self._is_in_step(mark)])
         link_records.save_flips(connection, self.flips)
         if self.entries:
             read_log.write(connection, vault, self._run(), self.entries, now)
@@ -210,10 +210,15 @@ class Books:
         merged = {record: into for record, into in again.items() if into is not None}
         hints.name_successors(connection, mapping.connection, merged)
 
-    def _has_more_to_send(self, linked: Linked) -> bool:
+    def _is_in_step(self, mark: Mark) -> bool:
+        """Whether a mark is about the very record that was read, and it holds all there is."""
+        mapping, linked = self.reader.mapping, self.own.get(mark.profile_id)
+        is_here = (mark.connection, mark.object_type) == (mapping.connection, mapping.object_type)
+        if linked is None or linked.to_write or self.is_busy(linked) or not is_here:
+            return False
         profile = self.people[linked.profile_id]
         desired = self.reader.desired(profile, self.company_of(profile))
-        return linked.to_write or bool(difference(desired, linked.known, self.reader.phones))
+        return not difference(desired, linked.known, self.reader.phones)
 
     def _run(self) -> RunId:
         mapping = self.reader.mapping
@@ -235,13 +240,4 @@ def _history(touched: Touched, now: datetime) -> StoredChange:
         touched.profile.version,
         now,
         {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
-    )
-
-
-def _email_taken(pull: PullField) -> Failure:
-    return Failure(
-        code="EMAIL_TAKEN",
-        message="the e-mail in the CRM is another profile's; it was not taken",
-        hint="the two profiles may be one person: send an alias, or correct one of the records",
-        field=pull.name,
     )

@@ -41,6 +41,8 @@ from crmsync.planning.normalise import Normaliser
 from crmsync.store.links import Claim
 from crmsync.store.settlements import record_taken
 
+NO_SUCH_OWNER = "NO_SUCH_OWNER"
+"""The code of a record that is to belong to somebody whom the CRM does not have."""
 _TIE = "@"
 """Before another object's name: no CRM's field begins so."""
 
@@ -282,7 +284,7 @@ def is_tie(name: str) -> bool:
 
 def _no_such_owner(name: str) -> Failure:
     return Failure(
-        code="NO_SUCH_OWNER",
+        code=NO_SUCH_OWNER,
         message=f"{name}: the CRM has no active user with this e-mail",
         hint="correct the trait, add the user in the CRM, or give the field a `map` with a default",
         field=name,

@@ -7,7 +7,7 @@ runs it. Ticks missed while everything was down are run once, not once each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,6 +19,7 @@ from crmsync.model import RunTrigger
 from crmsync.store import links, runs, state
 from crmsync.store.runs import Run
 from crmsync.sync.context import Works
+from crmsync.sync.pull import next_pull, reads_back
 
 SCHEDULED = {TriggerKind.HOURLY, TriggerKind.DAILY, TriggerKind.CRON}
 LOOK_BACK = timedelta(days=2)
@@ -41,6 +42,12 @@ class Outlook:
     rests_until: datetime | None
     """When the workers try again what halted the sync or its connection."""
     rest_message: str
+    next_pull: datetime | None = None
+    """When what changed in its CRM is read next; None where nothing is read back."""
+    pull_seconds: float = 0.0
+    """How often that is read."""
+    pull_overdue_seconds: float = 0.0
+    """How long it has been waiting."""
 
 
 def tick(works: Works) -> int:
@@ -61,13 +68,23 @@ def tick(works: Works) -> int:
 
 def outlook(works: Works, count: int = 5) -> list[Outlook]:
     """Return every sync's triggers, its next runs and its last one."""
+    pulls = {
+        name: next_pull(works, name)
+        for name in {m.connection for m in works.configuration.mappings if reads_back(m)}
+    }
     with works.store.database.read() as connection:
         now = works.store.database.now(connection)
         known = state.list_syncs(connection)
-        return [
-            _outlook(connection, mapping, known.get(mapping.sync), now, count)
-            for mapping in works.configuration.mappings
-        ]
+        found = []
+        for mapping in works.configuration.mappings:
+            one = _outlook(connection, mapping, known.get(mapping.sync), now, count)
+            due = pulls.get(mapping.connection) if reads_back(mapping) else None
+            if due is not None:
+                every = works.configuration.connections[mapping.connection].timing.pull_seconds
+                late = max(0.0, (now - due).total_seconds())
+                one = replace(one, next_pull=due, pull_seconds=every, pull_overdue_seconds=late)
+            found.append(one)
+        return found
 
 
 def set_paused(works: Works, sync: str, *, paused: bool) -> None:

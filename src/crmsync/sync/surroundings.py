@@ -38,15 +38,27 @@ def elsewhere(
     found: set[ProfileId] = set()
     waiting: set[ProfileId] = set()
     ours = sync.mapping
+    by_sync = {other.sync: other for other in sync.neighbours}
     for other in sync.neighbours:
         if other.sync not in ours.unless_linked:
             continue
         place = other.connection, other.object_type
         found |= link_records.of_people(connection, *place, people).keys()
-        # Where each is to keep from the other, one of them does not wait.
-        if ours.sync not in other.unless_linked or other.sync < ours.sync:
+        # Where each is to keep from the other, also by way of others, one of them does not wait.
+        if ours.sync not in _keeps_from(other, by_sync) or other.sync < ours.sync:
             waiting |= link_records.undecided(connection, *place, people)
     return found, waiting
+
+
+def _keeps_from(mapping: SyncMapping, by_sync: Mapping[str, SyncMapping]) -> set[str]:
+    """Return the syncs that a mapping keeps from, and those that they keep from in turn."""
+    found: set[str] = set()
+    ahead = set(mapping.unless_linked)
+    while ahead:
+        found |= ahead
+        further = (by_sync[name].unless_linked for name in ahead if name in by_sync)
+        ahead = set().union(*further) - found
+    return found
 
 
 def _takes_turns(mapping: SyncMapping) -> bool:

@@ -30,12 +30,12 @@ from crmsync.model import (
     Value,
 )
 from crmsync.planning.names import NoSuchName
-from crmsync.planning.reading import Both, Flips, Verdict, flipped, judge
+from crmsync.planning.reading import FLIPS_WITHIN, Both, Flips, Verdict, flipped, judge
 from crmsync.store import link_records, profiles
 from crmsync.store.link_records import Linked
 from crmsync.store.links import KEPT_OUT
 from crmsync.store.read_log import Entry
-from crmsync.sync import life
+from crmsync.sync import complaints, life
 from crmsync.sync.reading import Books, Reader
 
 log = structlog.get_logger()
@@ -117,7 +117,7 @@ def _follow_life(
     if not (record.is_deleted or record.is_converted or merged_into):
         return False
     crm_id = linked.crm_id
-    if linked.is_busy:
+    if books.is_busy(linked):
         books.ask_again(crm_id or record.crm_id, merged_into)
         return True
     if record.is_converted:
@@ -145,7 +145,7 @@ def _follow(
     """Move a link to the record that its own was merged into, which is read as its own then."""
     owner, person = owners.get(successor, (None, None))
     if owner is not None and owner != linked.link_id and person == linked.profile_id:
-        link_records.drop(books.connection, owner)  # their two records have become one
+        link_records.forget(books.connection, [owner])  # their two records have become one
         owner = None
     what = life.follow(linked, successor, owner)
     if what == life.MERGED:
@@ -159,7 +159,7 @@ def _settle_two_records(books: Books, record: Record, linked: Linked) -> None:
     """End the conflict of a person with two records when somebody has done away with one."""
     is_gone = record.is_deleted or linked.crm_id in record.former_ids
     if is_gone and not linked.row.is_primary:
-        link_records.drop(books.connection, linked.link_id)
+        link_records.forget(books.connection, [linked.link_id])
 
 
 def _read_values(
@@ -182,7 +182,8 @@ def _read_values(
     if not differs and not unread:
         books.counts["unchanged"] += 1
         return
-    if linked.is_busy or (linked.written_at is not None and linked.written_at >= settled_by):
+    written_at = linked.written_at
+    if books.is_busy(linked) or (written_at is not None and written_at >= settled_by):
         books.ask_again(record.crm_id)
         books.counts["later"] += 1
         return
@@ -217,7 +218,8 @@ def _settle(books: Books, record: Record, linked: Linked, verdict: Verdict) -> N
         failure = _write_trait(books, record, linked, reader.pulls[name], value)
         if failure is None:
             taken[name] = before, value
-        else:
+        else:  # left as it is on both sides, and told again when it is read again
+            verdict.known.pop(name, None)
             books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
     if verdict.known:
         linked.known = {**linked.known, **verdict.known}
@@ -236,7 +238,7 @@ def _settle(books: Books, record: Record, linked: Linked, verdict: Verdict) -> N
                 linked.profile_id,
                 linked.crm_id,
                 dict(verdict.drifted),
-                _drift(verdict),
+                complaints.drift(verdict.drifted),
             )
         )
 
@@ -248,14 +250,9 @@ def _write_trait(
     try:
         back = pull.back(reader.shown(pull, value))
     except NoSuchName:
-        return unknown_name(pull)
+        return complaints.unknown_name(pull)
     except Unusable as reason:
-        return Failure(
-            code="CANNOT_READ_BACK",
-            message=f"{pull.name}: {reason}",
-            hint=f"correct the record in the CRM, or the mapping at {pull.place}",
-            field=pull.name,
-        )
+        return complaints.unusable(pull, reason)
     at = min(record.modified_at or books.now, books.now)
     source = f"pull:{reader.mapping.connection}:{record.crm_id}"
     return books.write(linked, pull, back, at, source)
@@ -300,7 +297,7 @@ def _watch(books: Books, linked: Linked, verdict: Verdict, flips: Mapping[str, F
         if not reader.takes_turns(name):
             continue
         mark = vault.fingerprint(orjson.dumps(theirs), f"field_flips:{linked.link_id}:{name}")
-        kept = flipped(flips.get(name), mark, books.now)
+        kept = flipped(flips.get(name), mark, books.now, _turns_within(reader))
         books.flips[linked.link_id, name] = kept
         if kept.frozen_at:
             log.warning(
@@ -312,7 +309,15 @@ def _watch(books: Books, linked: Linked, verdict: Verdict, flips: Mapping[str, F
                 do="two systems correct each other: let one of them own the field, then replay",
             )
             books.counts["frozen"] += 1
-            books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, _frozen(name)))
+            failure = complaints.frozen(name)
+            books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
+
+
+def _turns_within(reader: Reader) -> timedelta:
+    """Return within how long turns are counted: the slowest are seen by a poll, and then settle."""
+    timing = reader.sync.timing
+    turn = timedelta(seconds=timing.pull_seconds + timing.settle_seconds)
+    return max(FLIPS_WITHIN, 3 * turn)
 
 
 def _email_owners(
@@ -322,34 +327,3 @@ def _email_owners(
     found = {str(v).strip().lower() for r in records for n in names if (v := r.fields.get(n))}
     wanted = {Identifier(IdentifierKind.EMAIL, value) for value in found}
     return {i.value: who for i, who in profiles.find_identifiers(connection, wanted).items()}
-
-
-def unknown_name(pull: PullField) -> Failure:
-    """Return why a field that holds an id was not read back."""
-    return Failure(
-        code="UNKNOWN_NAME",
-        message=f"{pull.name} holds an id that the CRM's owners and stages do not have",
-        hint="it was removed in the CRM, or our access does not show it; the trait stays as it was",
-        field=pull.name,
-    )
-
-
-def _drift(verdict: Verdict) -> Failure:
-    names = ", ".join(sorted(verdict.drifted))
-    return Failure(
-        code="DRIFT",
-        message=f"somebody changed {names} in the CRM, which the mapping owns",
-        hint="it is overwritten when our value changes; `drift: reassert` overwrites it at once, "
-        "`conflict: newest` lets the CRM win",
-        field=next(iter(sorted(verdict.drifted))),
-    )
-
-
-def _frozen(name: str) -> Failure:
-    return Failure(
-        code="FROZEN",
-        message=f"{name} went back and forth between two values: both sides leave it alone",
-        hint="something in the CRM rewrites what we write. Let one side own the field "
-        "(`conflict: theirs`, or drop it from the mapping), then `crmsync replay`",
-        field=name,
-    )

@@ -55,7 +55,7 @@ SITE = Site(
     correlation_header="X-Tidewater-Trace",
 )
 LIMITS = (
-    Limit("calls_per_10s", 60, 10),
+    Limit("calls_per_minute", 360, 60),
     Limit("daily_calls", 20_000, 86_400),
 )
 """Of the smallest plan."""

@@ -49,6 +49,9 @@ def test_a_row_that_salesforce_refuses_is_not_taken_for_written() -> None:
         ("floor", set()),
         ("hubspot_script", {"hubspot"}),
         ("salesforce_script", {"simple_salesforce"}),
+        ("hubspot_deals", {"hubspot"}),
+        ("salesforce_deals", {"simple_salesforce"}),
+        ("plain_deals", set()),
     ],
 )
 def test_a_rival_carries_nothing_of_others(module: str, own: set[str]) -> None:

@@ -60,6 +60,14 @@ def test_a_misuse_ends_with_1_and_not_with_2(arguments, capsys):
     assert "--help" in capsys.readouterr().err
 
 
+def test_a_slip_in_a_commands_name_gets_a_suggestion(capsys):
+    """Only where one is near."""
+    assert entry.run(["pushh"]) == 1
+    assert "there is no command 'pushh' (did you mean 'push'?)" in capsys.readouterr().err
+    assert entry.run(["nonsense"]) == 1
+    assert "did you mean" not in capsys.readouterr().err
+
+
 def test_help_is_short_and_needs_no_project(capsys):
     """The list of commands fits one screen."""
     assert entry.run(["--help"]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crmsync.mapping.configuration import Configuration, load_configuration
+from crmsync.mapping.declared import Declared
 from crmsync.model import Timing
 
 KNOWN_FACTS: Mapping[str, str] = {
@@ -50,6 +51,17 @@ RESERVED = (
 CONNECTORS = ("hubspot", "memory", "pipedrive", "salesforce", "zoho")
 SLOW = Timing(request_deadline_seconds=100, lease_seconds=180, settle_seconds=660)
 """What suits the slow one among them."""
+LIMITS = frozenset({"calls_per_10s", "daily_calls", "concurrent_calls"})
+DECLARED: Mapping[str, Declared] = {
+    "salesforce": Declared(
+        timing=SLOW,
+        limits=LIMITS,
+        reference_fields={"Contact": {"Account": "AccountId"}},
+        merges=False,
+        sends_webhooks=False,
+    )
+}
+"""Of those that are not like most."""
 ENVIRONMENT = {"CRM_TOKEN": "canary-token-1", "CRM_HOST": "127.0.0.1:9999", "EMPTY": ""}
 
 PROJECT = """\
@@ -94,8 +106,7 @@ def load(folder: Path) -> Load:
             company_facts=COMPANY_FACTS,
             connectors=CONNECTORS,
             reserved_facts=RESERVED,
-            polled=("salesforce",),
-            timing_of=lambda name: SLOW if name == "salesforce" else Timing(),
+            declared_by=lambda name: DECLARED.get(name, Declared(limits=LIMITS)),
             extra_facts=seen,
         )
 

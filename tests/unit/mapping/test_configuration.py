@@ -197,6 +197,23 @@ def test_a_secret_written_into_the_file_gets_a_warning_that_hides_it(load):
     assert "canary" not in str(warning)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "warnings"),
+    [
+        ("base_url: 'http://127.0.0.1:9100'", 0),
+        ("base_url: 'http://localhost:9100', auth_url: 'http://[::1]:9100'", 0),
+        ("base_url: 'http://127.0.0.1:9100', auth_url: 'https://auth.example.com'", 1),
+        ("auth_url: 'http://127.0.0.1:9100'", 1),
+        ("base_url: 'https://api.example.com'", 1),
+    ],
+)
+def test_what_a_simulated_crm_lets_in_is_no_secret(load, addresses, warnings):
+    """Where nothing leaves this machine."""
+    project = f"connections:\n  crm: {{connector: hubspot, auth: {{token: x}}, {addresses}}}\n"
+    contacts = f"{HEAD}fields: {{email: email}}\n"
+    assert len(load(project, contacts=contacts).warnings) == warnings
+
+
 def test_a_name_like_no_known_one_is_only_a_warning(load):
     """It may be a trait that no event has brought yet."""
     (warning,) = load(contacts=f"{HEAD}fields: {{seats: seat_count}}\n").warnings
@@ -397,14 +414,17 @@ def test_the_shipped_samples_load(load, keys):
 def test_what_init_writes_loads(load):
     """The first mapping, and the crmsync.yaml it belongs to, with its comments taken off too."""
     project = starter.project_text("crm", "hubspot", '{token: "${CRM_TOKEN}"}', "calls_per_10s: 9")
-    mapping = starter.mapping_text("crm", "contacts", ("crmsync_id", "email"), {"name": "name"})
+    about = "contacts", ("crmsync_id", "email"), {"name": "name"}
+    mapping = starter.mapping_text("crm", *about, None)
     configuration = load(project, contacts=mapping)
     assert configuration.connections["crm"].auth == {"token": "canary-token-1"}
     assert configuration.mappings[0].object_type == "contacts"
     uncommented = re.sub(
-        r"^( *)# (?=(only|mode|pull|\w+_field):)", r"\1", mapping, flags=re.MULTILINE
+        r"^( *)# (?=(only|mode|pull|  crm_owner|\w+_field):)", r"\1", mapping, flags=re.MULTILINE
     )
     mapping = load(project, contacts=uncommented).mappings[0]
     assert mapping.condition is not None
     assert len(mapping.fields) == 4
-    assert [pull.trait for pull in mapping.pulls] == ["crm_owner"]
+    assert [(pull.trait, pull.name) for pull in mapping.pulls] == [("crm_owner", "owner_field")]
+    mapping = load(project, contacts=starter.mapping_text("crm", *about, "owner_id")).mappings[0]
+    assert [(pull.trait, pull.name) for pull in mapping.pulls] == [("crm_owner", "owner_id")]

@@ -16,7 +16,7 @@ from crmsync.model import FieldSchema, FieldType, ObjectSchema
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "mappings"
 MAPPING = mapping_schema(["crm"], ["email", "plan"])
-PROJECT = project_schema(["hubspot", "memory"])
+PROJECT = project_schema({"hubspot": ["calls_per_10s"], "memory": ["concurrent_calls"]})
 STRUCTURAL = [
     "unknown-key",
     "unknown-key-in-field",

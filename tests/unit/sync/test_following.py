@@ -87,7 +87,7 @@ def test_two_people_whose_records_became_a_third_do_not_stop_the_pull(works_with
     assert pulled.counts["RECORD_TAKEN"] == 1
     rows = link_rows(works.store, "crm_id", "state", "error_code")
     assert rows[0][:2] == (survivor, LinkState.ACTIVE)
-    assert rows[1] == (two, LinkState.CONFLICT, "RECORD_TAKEN")
+    assert rows[1] == (None, LinkState.CONFLICT, "RECORD_TAKEN")
     assert traits(works, "u3")["contact_owner"] == "ada@acme.example"
 
 

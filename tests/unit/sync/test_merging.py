@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from crmsync.errors import OutcomeUnknown
 from crmsync.store import state
 from crmsync.store.links import LinkState
 from crmsync.store.tables import links
+from crmsync.sync import marking, schedule
 from crmsync.sync.drain import drain
 from crmsync.sync.push import push
 from tests.unit.sync.people import NAMES, held, mapping
@@ -61,3 +64,38 @@ def test_a_merge_whose_answer_was_lost_is_asked_for_again(works_with, crm):
     let_pass(works.store, 10.0)
     drain(works, "crm")
     assert count_rows(works.store, links) == 1
+
+
+def test_a_merge_into_who_was_set_aside_wakes_nobody(works_with, crm):
+    """The one record waits for a new value; the workers do not turn in circles meanwhile."""
+    works = works_with(mapping(NAMES, on_merge="merge_in_crm"))
+    two_records(works, crm)
+    push(the_sync(works))
+    set_aside = links.update().where(links.c.is_primary).values(state=LinkState.DEAD, wake_at=None)
+    works.store.database.transact(lambda connection: connection.execute(set_aside))
+    drain(works, "crm")
+    assert len(there(crm)) == 1
+    assert drain(works, "crm") is False
+
+
+def test_nothing_is_merged_while_the_connection_rests(works_with, crm):
+    """What the CRM asked to be left alone for holds for merges as well."""
+    works = works_with(mapping(NAMES, on_merge="merge_in_crm"))
+    two_records(works, crm)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    works.store.database.transact(lambda c: state.pause(c, "crm", later, "busy", "slow down"))
+    drain(works, "crm")
+    assert crm.calls["merge"] == 0
+
+
+def test_nothing_is_merged_for_a_paused_sync(works_with, crm):
+    """It sends nothing, and a merge least of all: nobody can undo it."""
+    works = works_with(mapping(NAMES, on_merge="merge_in_crm"))
+    marking.bring_up_to_date(works)
+    two_records(works, crm)
+    schedule.set_paused(works, "contacts", paused=True)
+    drain(works, "crm")
+    assert crm.calls["merge"] == 0
+    schedule.set_paused(works, "contacts", paused=False)
+    drain(works, "crm")
+    assert crm.calls["merge"] == 1

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from crmsync.connectors.base import Watch
 from crmsync.connectors.memory import Memory
-from crmsync.errors import ConfigError, RateLimited
+from crmsync.errors import ConfigError, CrmsyncError, RateLimited
 from crmsync.store import state, watches
 from crmsync.store.tables import watches as watch_rows
 from crmsync.sync.drain import drain
@@ -28,9 +28,9 @@ class Vendor:
     """Counts what it was asked to tell of, and ends it after a while, or refuses."""
 
     def __init__(self):
-        self.asked = []
-        self.ends_after = WEEK
-        self.trouble = None
+        self.asked: list[list[str]] = []
+        self.ends_after: timedelta | None = WEEK
+        self.trouble: CrmsyncError | None = None
 
     def watch(self, object_types):
         """Note it."""
@@ -58,7 +58,9 @@ def works(works_with, vendor):
 def until_look(works):
     """How long until somebody looks."""
     with works.store.database.read() as connection:
-        return watches.look_at(connection, "crm") - datetime.now(UTC)
+        look_at = watches.look_at(connection, "crm")
+    assert look_at is not None
+    return look_at - datetime.now(UTC)
 
 
 def wait(works, time):

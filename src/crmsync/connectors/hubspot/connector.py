@@ -71,6 +71,8 @@ class HubSpot:
         # Partial upserts by it are not supported (Object APIs); an unlinked record is sent whole.
         upserts_by=frozenset({"email"}),
         creates_fields=True,
+        merges=True,
+        sends_webhooks=True,
     )
 
     vendor = VENDOR

@@ -57,6 +57,8 @@ class Pipedrive:
         records_per_read=1_000,
         creates_fields=True,
         reference_fields={name: kind.references for name, kind in OBJECT_TYPES.items()},
+        merges=True,
+        sends_webhooks=True,
     )
 
     vendor = VENDOR

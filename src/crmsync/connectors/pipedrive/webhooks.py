@@ -60,7 +60,7 @@ def hints(webhooks: Webhooks | None, delivery: Delivery) -> list[Hint]:
     try:
         meta = orjson.loads(delivery.body)["meta"]
         return list(_hints(meta))
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise Forged("the body of a webhook has another shape than documented") from None
 
 

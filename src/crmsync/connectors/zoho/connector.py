@@ -80,6 +80,8 @@ class Zoho:
         upserts_by=frozenset(),
         creates_fields=True,
         reference_fields=REFERENCES,
+        merges=True,
+        sends_webhooks=True,
         field_steps=FIELD_STEPS,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crmsync.demo.crm import MATCH, Backstage, Call, DemoCrm, Office
+from crmsync.demo.crm import Backstage, Call, DemoCrm, Office
 from crmsync.model import CrmId, Profile
 
 MAPPING = """\
@@ -38,9 +38,11 @@ TRIED = "/services/data/v*/composite/sobjects"
 
 
 def prepare(stage: Backstage) -> None:
-    """Make our fields and a locked account with contacts; let the access token expire."""
+    """Make our fields, all but the key, which is there; let the access token expire.
+
+    Somebody is writing to an account with many contacts.
+    """
     fields: dict[str, dict[str, Any]] = {
-        f"{MATCH.name}__c": {"external_id": True, "unique": True, "length": 40},
         "Plan__c": {"length": 40},
         "Visits__c": {"type": "int"},
     }

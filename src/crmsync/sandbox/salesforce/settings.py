@@ -64,8 +64,13 @@ class SalesforceSettings(Settings):
     cures), as a 401 of HTML, or as INVALID_SESSION_ID under a 500."""
 
     # The org.
-    external_id_fields: tuple[str, ...] = ()
-    """Unique external-id text fields that are there from the start: `Contact.CrmId__c`."""
+    external_id_fields: tuple[str, ...] = (
+        "Account.crmsync_id__c",
+        "Contact.crmsync_id__c",
+        "Lead.crmsync_id__c",
+    )
+    """Unique external-id text fields that an administrator has made already. The API makes none;
+    with an empty list the org is as a customer's before `crmsync connect` told them how."""
     hidden_fields: tuple[str, ...] = ()
     """Fields the user may not see: `Contact.Phone`. Absent from describe, unknown in calls."""
     read_only_fields: tuple[str, ...] = ()

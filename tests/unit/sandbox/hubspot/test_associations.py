@@ -121,3 +121,15 @@ def test_batches_have_their_own_caps(api, call, limit):
     """One input too many is a 400."""
     inputs = [{"id": "1", **joined("1", "1")}] * (limit + 1)
     assert api.call("POST", f"{BATCH}/{call}", {"inputs": inputs}).status_code == 400
+
+
+def test_a_snapshot_holds_who_is_tied_to_whom(api, control, pair):
+    """In both directions."""
+    contact, company = pair
+    api.ok("POST", f"{BATCH}/associate/default", {"inputs": [joined(contact, company)]})
+    snapshot = control.snapshot()
+    control.restore(snapshot)
+    assert kinds(control, contact) == {company: [279]}
+    back = control.act("associations", object_type="companies", id=company, to="contacts")
+    assert back == {contact: [280]}
+    assert control.snapshot() == snapshot
