@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
+from crmsync.identity.state import Touched
 from crmsync.model import Event, ProfileId
 from crmsync.store import bulk
 from crmsync.store.tables import changes, events
@@ -84,19 +85,21 @@ def append(
     bulk.insert(connection, events, rows)
 
 
-def record_changes(connection: Connection, vault: Vault, rows: Sequence[StoredChange]) -> None:
-    """Keep what changed, so that every trait can be explained."""
+def record_changes(
+    connection: Connection, vault: Vault, touched: Sequence[Touched], now: datetime
+) -> None:
+    """Keep what changed of each profile, so that every trait can be explained."""
     bulk.insert(
         connection,
         changes,
         [
             {
-                "profile_id": row.profile_id,
-                "version": row.version,
-                "at": row.at,
-                "sealed": vault.seal(orjson.dumps(row.traits), f"changes:{row.profile_id}"),
+                "profile_id": one.profile.id,
+                "version": one.profile.version,
+                "at": now,
+                "sealed": vault.seal(orjson.dumps(_traits(one)), f"changes:{one.profile.id}"),
             }
-            for row in rows
+            for one in touched
         ],
     )
 
@@ -161,3 +164,7 @@ def _content(event: Event) -> bytes:
 
 def _context(source: str, message_id: str) -> str:
     return f"events:{source}:{message_id}"
+
+
+def _traits(touched: Touched) -> dict[str, Any]:
+    return {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes}

@@ -17,10 +17,9 @@ from sqlalchemy import Connection
 
 from crmsync.identity.resolve import fold, wanted
 from crmsync.identity.rules import Note
-from crmsync.identity.state import Outcome, Touched, World
+from crmsync.identity.state import Outcome, World
 from crmsync.model import Event, EventType
 from crmsync.store import inbox, link_merges, links, profiles
-from crmsync.store.inbox import StoredChange
 from crmsync.store.links import Mark
 from crmsync.sync.context import Works
 from crmsync.sync.marking import marks_of
@@ -139,16 +138,7 @@ def _save(
     profiles.add_trait_names(connection, outcome.new_trait_names, now)
     vault = works.store.vault
     inbox.append(connection, vault, events, outcome.owners, now)
-    inbox.record_changes(connection, vault, [_history(t, now) for t in touched if t.changes])
-
-
-def _history(touched: Touched, now: datetime) -> StoredChange:
-    return StoredChange(
-        touched.profile.id,
-        touched.profile.version,
-        now,
-        {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
-    )
+    inbox.record_changes(connection, vault, [t for t in touched if t.changes], now)
 
 
 def _release(

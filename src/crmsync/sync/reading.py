@@ -40,7 +40,6 @@ from crmsync.planning.names import Names
 from crmsync.planning.normalise import Normaliser
 from crmsync.planning.reading import Flips, Owner
 from crmsync.store import hints, inbox, link_records, links, profiles, read_log, runs
-from crmsync.store.inbox import StoredChange
 from crmsync.store.link_records import Linked
 from crmsync.store.links import Mark
 from crmsync.store.read_log import Entry
@@ -196,7 +195,7 @@ class Books:
         profiles.save(connection, [t.profile for t in self.touched.values()])
         names = {change.trait for t in changed for change in t.changes}
         profiles.add_trait_names(connection, names, now)
-        inbox.record_changes(connection, vault, [_history(t, now) for t in changed if t.changes])
+        inbox.record_changes(connection, vault, [t for t in changed if t.changes], now)
         link_records.save(connection, vault, list(self.changed_links.values()), now)
         # After the links as they were read are saved: a mark is not to be written over.
         marks = marks_of(reader.works, connection, changed, now)
@@ -232,12 +231,3 @@ class Books:
             start,
             self.now,
         )
-
-
-def _history(touched: Touched, now: datetime) -> StoredChange:
-    return StoredChange(
-        touched.profile.id,
-        touched.profile.version,
-        now,
-        {c.trait: [c.old, c.new, c.source.origin, c.source.message_id] for c in touched.changes},
-    )
