@@ -139,6 +139,12 @@ class Books:
     """Records to read once more, when what was sent of them has settled; and the ones that they
     were merged into, where that is known."""
     counts: Counter[str] = field(default_factory=Counter)
+    woken: set[str] = field(default_factory=set)
+    """Connections that have something to send, once all is committed."""
+
+    def turned(self, linked: Linked) -> set[str]:
+        """Return which fields of a link are known to have taken turns on this page."""
+        return {name for link, name in self.flips if link == linked.link_id}
 
     def company_of(self, profile: Profile) -> Profile | None:
         """Return a person's company."""
@@ -199,7 +205,9 @@ class Books:
         link_records.save(connection, vault, list(self.changed_links.values()), now)
         # After the links as they were read are saved: a mark is not to be written over.
         marks = marks_of(reader.works, connection, changed, now)
-        links.mark(connection, [mark for mark in marks if not self._is_in_step(mark)])
+        wanted = [mark for mark in marks if not self._is_in_step(mark)]
+        links.mark(connection, wanted)
+        self.woken = {mark.connection for mark in wanted}
         link_records.save_flips(connection, self.flips)
         if self.entries:
             read_log.write(connection, vault, self._run(), self.entries, now)

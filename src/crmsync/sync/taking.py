@@ -60,7 +60,10 @@ def take(
             return None
         return _take(connection, reader, records, began, is_fresh=is_fresh)
 
-    return reader.sync.store.database.transact(work)
+    books = reader.sync.store.database.transact(work)
+    for name in books.woken if books else ():
+        reader.works.ring(name)
+    return books
 
 
 def _take(
@@ -206,10 +209,16 @@ def _read_values(
         verdict.taken[pull.name] = record.fields[pull.name]
         if pull.conflict is not Conflict.THEIRS:
             verdict.known[pull.name] = record.fields[pull.name]
-    _settle(books, record, linked, verdict)
+    _settle(books, record, linked, verdict, flips)
 
 
-def _settle(books: Books, record: Record, linked: Linked, verdict: Verdict) -> None:
+def _settle(
+    books: Books,
+    record: Record,
+    linked: Linked,
+    verdict: Verdict,
+    flips: Mapping[str, Flips],
+) -> None:
     """Write what is taken, remember what is known, tell of both."""
     reader = books.reader
     taken: dict[str, tuple[Value, Value]] = {}
@@ -218,9 +227,10 @@ def _settle(books: Books, record: Record, linked: Linked, verdict: Verdict) -> N
         failure = _write_trait(books, record, linked, reader.pulls[name], value)
         if failure is None:
             taken[name] = before, value
-        else:  # left as it is on both sides, and told again when it is read again
+        else:  # left as it is on both sides
             verdict.known.pop(name, None)
-            books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
+            if not _was_told(books, linked, flips, name, value):
+                books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
     if verdict.known:
         linked.known = {**linked.known, **verdict.known}
         linked.is_known_anew = True
@@ -230,17 +240,32 @@ def _settle(books: Books, record: Record, linked: Linked, verdict: Verdict) -> N
     if taken:
         books.counts["taken"] += 1
         books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, taken))
-    if verdict.drifted:
+    drifted = {
+        name: change
+        for name, change in verdict.drifted.items()
+        if not _was_told(books, linked, flips, name, change[1])
+    }
+    if drifted:
         books.counts["drifted"] += 1
-        books.note(
-            Entry(
-                linked.link_id,
-                linked.profile_id,
-                linked.crm_id,
-                dict(verdict.drifted),
-                complaints.drift(verdict.drifted),
-            )
-        )
+        failure = complaints.drift(drifted)
+        books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, drifted, failure))
+
+
+def _was_told(
+    books: Books, linked: Linked, flips: Mapping[str, Flips], name: str, theirs: Value
+) -> bool:
+    """Whether the log says already what is wrong with a value; from now on it does.
+
+    The same record is read again and again: by the overlap of two polls, and by each re-reading.
+    """
+    if name in books.turned(linked):
+        return False
+    mark = _mark(books, linked, name, theirs)
+    held = flips.get(name)
+    if held is not None and held.theirs == mark:
+        return True
+    books.flips[linked.link_id, name] = Flips(0, books.now, mark)
+    return False
 
 
 def _write_trait(
@@ -292,11 +317,11 @@ def _ours_at(reader: Reader, profile: Profile, name: str) -> datetime | None:
 
 def _watch(books: Books, linked: Linked, verdict: Verdict, flips: Mapping[str, Flips]) -> None:
     """Count the turns of fields that both sides write; leave alone what would go on for ever."""
-    reader, vault = books.reader, books.reader.sync.store.vault
+    reader = books.reader
     for name, (_, theirs) in verdict.replaced.items():
         if not reader.takes_turns(name):
             continue
-        mark = vault.fingerprint(orjson.dumps(theirs), f"field_flips:{linked.link_id}:{name}")
+        mark = _mark(books, linked, name, theirs)
         kept = flipped(flips.get(name), mark, books.now, _turns_within(reader))
         books.flips[linked.link_id, name] = kept
         if kept.frozen_at:
@@ -311,6 +336,12 @@ def _watch(books: Books, linked: Linked, verdict: Verdict, flips: Mapping[str, F
             books.counts["frozen"] += 1
             failure = complaints.frozen(name)
             books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
+
+
+def _mark(books: Books, linked: Linked, name: str, theirs: Value) -> bytes:
+    """Return what tells one value of a field from another, and gives neither away."""
+    vault = books.reader.sync.store.vault
+    return vault.fingerprint(orjson.dumps(theirs), f"field_flips:{linked.link_id}:{name}")
 
 
 def _turns_within(reader: Reader) -> timedelta:

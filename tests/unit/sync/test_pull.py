@@ -13,7 +13,7 @@ from crmsync.store.tables import links, sync_log
 from crmsync.sync.pull import pull
 from crmsync.sync.push import push
 from tests.unit.sync.people import NAMES, held, make_due, mapping, writes
-from tests.workbench import count_rows, identify, ingest, let_pass, link_rows, the_sync
+from tests.workbench import ROOMY, count_rows, identify, ingest, let_pass, link_rows, the_sync
 
 OWNER = FieldSchema("owner", "Owner", FieldType.REFERENCE, directory=Directory.OWNERS)
 TWO_WAY = "firstname: first_name, lastname: {from: last_name, conflict: newest}"
@@ -339,3 +339,36 @@ def push_all(works):
     for name in works.mappings:
         let_pass(works.store, 10.0)
         push(the_sync(works, name))
+
+
+def test_what_is_wrong_with_a_value_is_told_once(works_with, sales):
+    """The same record is read again by each poll; the log is not filled with it."""
+    works = works_with(mapping(NAMES, pull="{contact_owner: owner}"))
+    record = pushed(works, first_name="Ann")
+    sales.edit("contacts", record, firstname="Anna", owner="77")
+    for _ in range(3):
+        pull(works, "crm", anew=True)
+    assert count_rows(works.store, sync_log, sync_log.c.error_code == "DRIFT") == 1
+    assert count_rows(works.store, sync_log, sync_log.c.error_code == "UNKNOWN_NAME") == 1
+    sales.edit("contacts", record, firstname="Annie")
+    pull(works, "crm")
+    assert count_rows(works.store, sync_log, sync_log.c.error_code == "DRIFT") == 2
+
+
+def test_the_bell_is_rung_for_what_came_back(new_project, sales):
+    """Another mapping reads the trait: it is sent at once, not when somebody looks around."""
+    rung = []
+    others = {"contacts": mapping(TWO_WAY), "leads": mapping(NAMES, object="leads")}
+    works = new_project(mappings=others, timing=ROOMY).open(ring=rung.append)
+    sales.schemas["leads"] = dict(sales.schemas["contacts"])
+    ingest(works, [identify("u1", first_name="Ann", last_name="Lee")])
+    push_all(works)
+    settle(works)
+    [record] = sales.records["contacts"]
+    sales.edit("contacts", record, phone="030")
+    rung.clear()
+    pull(works, "crm")
+    assert rung == []
+    sales.edit("contacts", record, lastname="Lind")
+    pull(works, "crm")
+    assert rung == ["crm"]
