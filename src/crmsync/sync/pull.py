@@ -26,7 +26,7 @@ from crmsync.store.cursors import DEALS, Reading, Subject
 from crmsync.store.links import earliest
 from crmsync.sync.context import Sync, Works
 from crmsync.sync.deal_taking import take_deals, tell_people
-from crmsync.sync.delivery import MISFIT, Rest
+from crmsync.sync.delivery import HALT_SECONDS, MISFIT, Rest
 from crmsync.sync.marking import is_superseded
 from crmsync.sync.naming import names_of
 from crmsync.sync.push import leave_alone, live_schema, rest_for
@@ -36,6 +36,8 @@ from crmsync.sync.told import read_deals, read_records
 
 HINTS_AT_ONCE = 1_000
 """Records that were told of, read in one go."""
+UNUSABLE = "misconfigured"
+"""The cause of a rest because a connection cannot even be opened."""
 NEVER = timedelta(0)
 """As the interval of what is not polled."""
 
@@ -94,7 +96,12 @@ def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
     pulled = Pulled()
     if due_only and _is_superseded(works, name):
         return pulled
-    tasks = list(_tasks(works, name, only))
+    try:
+        tasks = list(_tasks(works, name, only))
+    except ConfigError as mistake:  # the connection cannot be opened at all
+        pulled.rest = Rest(HALT_SECONDS, UNUSABLE, mistake.user_message)
+        leave_alone(works.store, _first_mapping(works, name), pulled.rest)
+        return pulled
     for task in tasks:
         if not go_on():
             break
@@ -290,6 +297,10 @@ def _counted(pulled: Pulled, counts: Counter[str] | None, progress: Progress) ->
     pulled.counts += counts
     progress(pulled)
     return True
+
+
+def _first_mapping(works: Works, name: str) -> SyncMapping:
+    return next(m for m in works.configuration.mappings if m.connection == name)
 
 
 def _tasks(works: Works, name: str, only: Sequence[SyncMapping]) -> Iterator[_Task]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from crmsync.errors import ConfigError
 from crmsync.model import Deal, DealStatus, Directory, FieldSchema, FieldType, Owner, Stage
 from crmsync.store import profiles
 from crmsync.store.links import LinkState
 from crmsync.store.tables import links, sync_log
+from crmsync.sync.drain import next_wake_seconds
 from crmsync.sync.pull import pull
 from crmsync.sync.push import push
 from tests.unit.sync.people import NAMES, held, make_due, mapping, writes
@@ -372,3 +375,15 @@ def test_the_bell_is_rung_for_what_came_back(new_project, sales):
     sales.edit("contacts", record, lastname="Lind")
     pull(works, "crm")
     assert rung == ["crm"]
+
+
+def test_a_connection_that_cannot_be_opened_rests(works_with, sales):
+    """It is told once; nothing turns in circles, nothing is raised."""
+    works = works_with(mapping(TWO_WAY))
+
+    def closed(_mapping):
+        raise ConfigError("no such credentials")
+
+    pulled = pull(replace(works, open_sync=closed), "crm", due_only=True)
+    assert pulled.rest.cause == "misconfigured"
+    assert next_wake_seconds(works, "crm") > 0
