@@ -184,6 +184,8 @@ class SyncMapping:
     on_merge: OnMerge = OnMerge.KEEP
     unless_linked: frozenset[str] = frozenset()
     """Syncs: who has a record by one of them is not sent by this one."""
+    is_followed: bool = False
+    """Another one names it so: it is read back, to see which of its leads were converted."""
 
     @property
     def read_fields(self) -> tuple[str, ...]:

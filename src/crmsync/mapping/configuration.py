@@ -9,7 +9,7 @@ Every mistake of every file is collected before anything is refused. Called at s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -213,7 +213,8 @@ def _compile_all(
     check_together(compiled, roots, problems)
     if not compiled and not problems.errors:
         problems.warn(Place(f"{MAPPINGS}/"), "no mapping yet: nothing will be sent")
-    return tuple(mapping for mapping, _ in compiled)
+    followed = {sync for mapping, _ in compiled for sync in mapping.unless_linked}
+    return tuple(replace(mapping, is_followed=mapping.sync in followed) for mapping, _ in compiled)
 
 
 def _connection_names(project: MapNode | None) -> list[str] | None:

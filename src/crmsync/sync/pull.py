@@ -61,8 +61,8 @@ Progress = Callable[[Pulled], None]
 
 
 def reads_back(mapping: SyncMapping) -> bool:
-    """Whether a mapping takes anything from its CRM."""
-    return bool(mapping.pulls or mapping.deals)
+    """Whether anything of a mapping's records matters to us."""
+    return bool(mapping.pulls or mapping.deals or mapping.is_followed)
 
 
 def next_pull(works: Works, name: str) -> datetime | None:
@@ -326,7 +326,13 @@ def _subjects(works: Works, name: str) -> list[Subject]:
     sweep = timedelta(seconds=timing.reread_seconds)
     mappings = [m for m in works.configuration.mappings if m.connection == name]
     found = [
-        Subject(name, m.object_type, frozenset(m.read_fields), every if m.pulls else NEVER, sweep)
+        Subject(
+            name,
+            m.object_type,
+            frozenset(m.read_fields),
+            every if m.pulls or m.is_followed else NEVER,
+            sweep,
+        )
         for m in mappings
         if reads_back(m)
     ]

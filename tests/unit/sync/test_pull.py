@@ -387,3 +387,18 @@ def test_a_connection_that_cannot_be_opened_rests(works_with, sales):
     pulled = pull(replace(works, open_sync=closed), "crm", due_only=True)
     assert pulled.rest.cause == "misconfigured"
     assert next_wake_seconds(works, "crm") > 0
+
+
+def test_a_conversion_is_noticed_although_nothing_else_is_read_back(works_with, sales):
+    """The contacts mapping takes on converted leads: so leads are looked at."""
+    works = works_with(others={"contacts": CONTACTS, "leads": LEADS})
+    sales.schemas["leads"] = dict(sales.schemas["contacts"])
+    ingest(works, [identify("u1", first_name="Ann")])
+    push_all(works)
+    settle(works)
+    [lead] = sales.records["leads"]
+    contact = sales.save("contacts", None, {"firstname": "A."})
+    sales.convert("leads", lead, contact)
+    pull(works, "crm")
+    push_all(works)
+    assert [one["firstname"] for one in held(sales)] == ["Ann"]
