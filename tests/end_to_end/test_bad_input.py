@@ -97,7 +97,7 @@ CASES: list[tuple[Spoil, tuple[list[str], ...], tuple[str, ...]]] = [
     (no_token, LOADING, (FILES, "environment variable CRM_TOKEN is not set or empty")),
     (nobody_listens, CALLING, ("127.0.0.1:", "the connection was refused", "base_url")),
     (in_the_clear, LOADING, (FILES, "base_url: plain http is accepted for this machine only")),
-    (unknown_limit, LOADING, (FILES, "unknown key 'calls_per_fortnight'")),
+    (unknown_limit, LOADING, (FILES, "unknown limit 'calls_per_fortnight'")),
     (unknown_auth, LOADING, (FILES, "unknown key 'password'")),
     (mapped_twice, LOADING,
      ("mappings/people.yaml:3:1: mappings/again.yaml already maps {name} {object}",)),

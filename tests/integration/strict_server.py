@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -33,6 +33,8 @@ class StrictServer:
         """Token calls, whatever became of them."""
         self.refused_calls = 0
         """Calls to the API under a token that is not the newest."""
+        self.meeting: threading.Barrier | None = None
+        """Where the first token calls wait for each other, if they are to come at once."""
 
     def expire(self) -> None:
         """Let the access token end now."""
@@ -41,6 +43,10 @@ class StrictServer:
 
     def renew(self, given: str) -> tuple[int, dict[str, Any]]:
         """Answer a token call."""
+        if self.meeting is not None:
+            with suppress(threading.BrokenBarrierError):
+                self.meeting.wait(timeout=20.0)
+            self.meeting = None
         with self.lock:
             self.renewals += 1
             self.revoked = self.revoked or given in self.spent

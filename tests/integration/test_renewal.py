@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -79,6 +80,7 @@ def test_thirty_processes_meet_an_expired_token_at_once(project, crm, request):
 
 def test_without_the_lease_the_grant_is_lost(project, crm):
     """Negative control: processes that renew on their own revoke what they share."""
+    crm.meeting = threading.Barrier(2)
     with workers(project, "no_renewal_lease", CRM_URL=crm.url) as start:
         processes = [start(role="call_when_told") for _ in range(6)]
         assert {process.hear() for process in processes} == {"ready"}
