@@ -30,8 +30,8 @@ from crmsync.store import link_records, profiles
 from crmsync.store.tables import links
 from crmsync.store.tables import profiles as profiles_table
 from crmsync.sync.context import Works
-from crmsync.sync.push import live_schema
 from crmsync.sync.reading import Reader
+from crmsync.sync.schemas import live_schema
 
 CHANGED = 100
 """Deals that change in each round."""

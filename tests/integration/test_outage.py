@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crmsync.store.tables import links
-from crmsync.sync import flight, outcomes
+from crmsync.sync import flight, outcomes, resting
 from crmsync.sync import push as push_module
 from crmsync.sync.breaker import LOSSES_IN_A_ROW, Breaker
 from crmsync.sync.context import Works
@@ -49,7 +49,7 @@ def database_url(tmp_path: Path) -> str:
 def _scaled(monkeypatch) -> None:
     """Wait a tenth as long as the product does, or less."""
     monkeypatch.setattr(flight, "FIRST_REST_SECONDS", REST_SECONDS)
-    monkeypatch.setattr(push_module, "LONGEST_REST_SECONDS", LONGEST_REST_SECONDS)
+    monkeypatch.setattr(resting, "LONGEST_REST_SECONDS", LONGEST_REST_SECONDS)
     monkeypatch.setattr(outcomes, "BACKOFF_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(outcomes, "BACKOFF_LONGEST_SECONDS", 0.1)
 

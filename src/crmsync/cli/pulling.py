@@ -21,7 +21,8 @@ from crmsync.store import state
 from crmsync.sync import life
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import MISFIT, UNREACHABLE
-from crmsync.sync.pull import Pulled, pull, reads_back
+from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.subjects import reads_back
 
 ALWAYS = ("taken", "unchanged", "deals")
 """Counts that every table shows."""

@@ -18,9 +18,10 @@ from crmsync.store.failed_links import DELETED, FailedLink
 from crmsync.store.failing import FROZEN, NOTICED, FailureGroup
 from crmsync.sync.context import Works
 from crmsync.sync.marking import bring_up_to_date
-from crmsync.sync.pull import pull, reads_back
+from crmsync.sync.pull import pull
 from crmsync.sync.replay import choose, failure_groups
 from crmsync.sync.replay import replay as make_due_again
+from crmsync.sync.subjects import reads_back
 
 COLUMNS = (
     Column("profile"),

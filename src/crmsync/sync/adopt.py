@@ -29,9 +29,10 @@ from crmsync.sync.context import Sync, Works
 from crmsync.sync.delivery import Rest
 from crmsync.sync.looking import read_each
 from crmsync.sync.marking import concerns
-from crmsync.sync.pull import reads_back
-from crmsync.sync.push import leave_alone, live_schema, rest_for
 from crmsync.sync.records import Target
+from crmsync.sync.resting import leave_alone, rest_for
+from crmsync.sync.schemas import live_schema
+from crmsync.sync.subjects import reads_back
 from crmsync.sync.surroundings import elsewhere
 
 PAGE = 1_000

@@ -26,6 +26,8 @@ from crmsync.errors import (
 from crmsync.model import Batch, Failure, Outcome, Result
 from crmsync.planning.batches import halves
 
+FIRST_REST_SECONDS = 1.0
+"""Of a connection that answers to nothing; each further one in a row is longer."""
 HALT_SECONDS = 900.0
 """How long a connection that needs a person rests before one slice tries it again."""
 

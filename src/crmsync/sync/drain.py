@@ -26,8 +26,10 @@ from crmsync.sync.context import Works
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, Rest
 from crmsync.sync.marking import is_superseded
 from crmsync.sync.merging import merge_records, to_merge
-from crmsync.sync.pull import next_pull, pull
-from crmsync.sync.push import leave_alone, push, rest_for
+from crmsync.sync.pull import pull
+from crmsync.sync.push import push
+from crmsync.sync.resting import leave_alone, rest_for
+from crmsync.sync.subjects import next_pull
 from crmsync.sync.webhooks import keep_up
 
 SLICE_SECONDS = 30.0

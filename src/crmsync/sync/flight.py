@@ -29,7 +29,14 @@ from crmsync.sync import outcomes
 from crmsync.sync.breaker import Breaker
 from crmsync.sync.consequences import follow_up
 from crmsync.sync.context import Sync
-from crmsync.sync.delivery import BACKFILL, UNREACHABLE, Delivered, Rest, deliver
+from crmsync.sync.delivery import (
+    BACKFILL,
+    FIRST_REST_SECONDS,
+    UNREACHABLE,
+    Delivered,
+    Rest,
+    deliver,
+)
 from crmsync.sync.records import Draft, Target
 from crmsync.sync.slices import Slice, is_backfill
 
@@ -40,8 +47,6 @@ RECORDS_IN_AIR = 2_000
 memory of a push."""
 SETTLE_AFTER_SECONDS = 1.0
 """How long a result waits for others at most: where a call takes one record, they come slowly."""
-FIRST_REST_SECONDS = 1.0
-"""Of a connection that answers to nothing; each further one in a row is longer."""
 
 
 @dataclass(slots=True)

@@ -23,14 +23,14 @@ from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import Directory, Fields, ObjectSchema
 from crmsync.store import cursors, hints, state
 from crmsync.store.cursors import DEALS, Reading, Subject
-from crmsync.store.links import earliest
 from crmsync.sync.context import Sync, Works
 from crmsync.sync.deal_taking import take_deals, tell_people
 from crmsync.sync.delivery import HALT_SECONDS, MISFIT, Rest
-from crmsync.sync.marking import is_superseded
 from crmsync.sync.naming import names_of
-from crmsync.sync.push import leave_alone, live_schema, rest_for
 from crmsync.sync.reading import Reader
+from crmsync.sync.resting import leave_alone, rest_for
+from crmsync.sync.schemas import live_schema
+from crmsync.sync.subjects import is_outdated, reads_back, subjects_of, told_as
 from crmsync.sync.taking import take
 from crmsync.sync.told import read_deals, read_records
 
@@ -38,9 +38,6 @@ HINTS_AT_ONCE = 1_000
 """Records that were told of, read in one go."""
 UNUSABLE = "misconfigured"
 """The cause of a rest because a connection cannot even be opened."""
-NEVER = timedelta(0)
-"""As the interval of what is not polled."""
-
 log = structlog.get_logger()
 
 
@@ -60,23 +57,6 @@ class Pulled:
 Progress = Callable[[Pulled], None]
 
 
-def reads_back(mapping: SyncMapping) -> bool:
-    """Whether anything of a mapping's records matters to us."""
-    return bool(mapping.pulls or mapping.deals or mapping.is_followed)
-
-
-def next_pull(works: Works, name: str) -> datetime | None:
-    """Return when a connection is to be read next; None where nothing ever is."""
-    subjects = _subjects(works, name)
-    if not subjects or _is_superseded(works, name):
-        return None
-    with works.store.database.read() as connection:
-        now = works.store.database.now(connection)
-        moments = [cursors.next_reading(connection, one) or now for one in subjects if one.every]
-        told_of = [_told_as(one) for one in subjects]
-        return earliest(hints.next_due(connection, name, told_of), *moments)
-
-
 def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
     works: Works,
     name: str,
@@ -94,7 +74,7 @@ def pull(  # noqa: PLR0913 - what to read, when to stop, whom to tell
     Its object types and its deals share the time, so that a long list keeps no other waiting.
     """
     pulled = Pulled()
-    if due_only and _is_superseded(works, name):
+    if due_only and is_outdated(works, name):
         return pulled
     try:
         tasks = list(_tasks(works, name, only))
@@ -174,7 +154,7 @@ class _Task:
         return hints.claim(
             connection,
             self.subject.connection,
-            _told_as(self.subject),
+            told_as(self.subject),
             now,
             until=now + self._lease,
             limit=HINTS_AT_ONCE,
@@ -183,8 +163,8 @@ class _Task:
     def let_rest(self, rest: Rest) -> None:
         """Keep the workers from reading what does not fit the CRM; what is pushed may fit it."""
         database, name = self.sync.store.database, self.subject.connection
-        told_as = _told_as(self.subject)
-        log.warning("reading_rests", connection=name, object=told_as, why=rest.message)
+        subject = told_as(self.subject)
+        log.warning("reading_rests", connection=name, object=subject, why=rest.message)
 
         def work(connection: Connection) -> None:
             until = database.now(connection) + timedelta(seconds=rest.seconds)
@@ -306,56 +286,13 @@ def _first_mapping(works: Works, name: str) -> SyncMapping:
 def _tasks(works: Works, name: str, only: Sequence[SyncMapping]) -> Iterator[_Task]:
     mappings = [m for m in works.configuration.mappings if m.connection == name]
     wanted = [m for m in mappings if reads_back(m) and (not only or m in only)]
-    by_type = {subject.name: subject for subject in _subjects(works, name)}
+    by_type = {subject.name: subject for subject in subjects_of(works, name)}
     for mapping in wanted:
         subject = by_type[mapping.object_type]
         yield _Task(works, works.open_sync(mapping), subject, [mapping])
     with_deals = [m for m in mappings if m.deals]
     if any(m.deals for m in wanted):
         yield _Task(works, works.open_sync(with_deals[0]), by_type[DEALS], with_deals)
-
-
-def _subjects(works: Works, name: str) -> list[Subject]:
-    """Return what is read of a connection, with the fields of all mappings that read it.
-
-    Of a mapping that reads nothing but deals only those records are read that are told of: who they
-    are is what the deals hang on.
-    """
-    timing = works.configuration.connections[name].timing
-    every = timedelta(seconds=timing.pull_seconds)
-    sweep = timedelta(seconds=timing.reread_seconds)
-    mappings = [m for m in works.configuration.mappings if m.connection == name]
-    found = [
-        Subject(
-            name,
-            m.object_type,
-            frozenset(m.read_fields),
-            every if m.pulls or m.is_followed else NEVER,
-            sweep,
-        )
-        for m in mappings
-        if reads_back(m)
-    ]
-    of_deals = frozenset(p.name for m in mappings if m.deals for p in m.deals.pulls)
-    if of_deals:
-        found.append(Subject(name, DEALS, of_deals, every, sweep))
-    return found
-
-
-def _told_as(subject: Subject) -> str:
-    """Return what hints call a subject."""
-    return "deals" if subject.name == DEALS else subject.name
-
-
-def _is_superseded(works: Works, name: str) -> bool:
-    """Whether another process reads a connection by newer files.
-
-    Each of two that ask for other fields would read everything again, in turn, for ever.
-    """
-    with works.store.database.read() as connection:
-        known = state.list_syncs(connection)
-    mappings = [m for m in works.configuration.mappings if m.connection == name and reads_back(m)]
-    return any(is_superseded(works, m, known[m.sync]) for m in mappings if m.sync in known)
 
 
 def _directories(schema: ObjectSchema, subject: Subject) -> dict[str, Directory]:

@@ -23,21 +23,16 @@ from crmsync.errors import (
     BatchRejected,
     ConfigError,
     ConnectionHalted,
-    OutcomeUnknown,
     RetryLater,
 )
-from crmsync.mapping.compiled import SyncMapping
-from crmsync.model import Action, Batch, Directory, LinkId, ObjectSchema, Operation, RunId
+from crmsync.model import Action, Batch, Directory, LinkId, Operation, RunId
 from crmsync.planning.batches import batches
 from crmsync.store import links, profiles, runs, settlements, state
-from crmsync.store.cursors import DEALS
 from crmsync.store.settlements import Settlement
-from crmsync.store.state import SyncState
 from crmsync.sync import outcomes
 from crmsync.sync.breaker import by_losses
-from crmsync.sync.context import Store, Sync
-from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, UNREACHABLE, Rest, rest_of
-from crmsync.sync.flight import FIRST_REST_SECONDS, Flight, Progress, Tally, ignore
+from crmsync.sync.context import Sync
+from crmsync.sync.flight import Flight, Progress, Tally, ignore
 from crmsync.sync.looking import look
 from crmsync.sync.naming import names_of
 from crmsync.sync.records import (
@@ -48,6 +43,8 @@ from crmsync.sync.records import (
     leave_to_owners,
     operation,
 )
+from crmsync.sync.resting import leave_alone, rest_for
+from crmsync.sync.schemas import live_schema
 from crmsync.sync.slices import Slice, is_backfill
 from crmsync.sync.surroundings import around
 
@@ -56,10 +53,6 @@ SLICE = 1_000
 CALLS_BETWEEN = 100
 """Write calls of a backfill, after which what is due at once is let through: where a call takes one
 record, a slice may take minutes."""
-SCHEMA_AGE = timedelta(hours=24)
-LONGEST_REST_SECONDS = 60.0
-"""Of a connection that cannot be reached; what the CRM itself asks for may be longer."""
-
 log = structlog.get_logger()
 
 
@@ -281,75 +274,3 @@ def _give_back(sync: Sync, slice_: Slice) -> None:
             connection, slice_.lease, sync.store.database.now(connection) + settled
         )
     )
-
-
-def _patience(connection: Connection, mapping: SyncMapping, rest: Rest) -> float:
-    """Return how long to rest: longer each time in a row that nobody answered."""
-    if rest.cause != UNREACHABLE:
-        return rest.seconds
-    misses = state.count_miss(connection, mapping.connection)
-    return max(rest.seconds, min(LONGEST_REST_SECONDS, 2.0 ** (misses - 1)))
-
-
-def live_schema(sync: Sync, *, deals: bool = False) -> ObjectSchema:
-    """Return the CRM's fields: as described within the last day, else described anew.
-
-    Of the mapping's object type, or of deals.
-    """
-    database, mapping = sync.store.database, sync.mapping
-    subject = DEALS if deals else mapping.object_type
-    with database.read() as connection:
-        oldest = database.now(connection) - SCHEMA_AGE
-        known = state.find_schema(connection, mapping.connection, subject, oldest)
-    if known is not None:
-        return known
-    connector = sync.connector
-    fresh = (
-        replace(connector.describe_deals(), object_type=DEALS)
-        if deals
-        else connector.describe(mapping.object_type)
-    )
-    database.transact(
-        lambda connection: state.save_schema(
-            connection, mapping.connection, fresh, database.now(connection)
-        )
-    )
-    return fresh
-
-
-def rest_for(
-    trouble: RetryLater | OutcomeUnknown | ConnectionHalted | BatchRejected | ConfigError,
-) -> Rest:
-    """Return the rest that trouble with a whole sync asks for."""
-    match trouble:
-        case RetryLater():
-            return rest_of(trouble)
-        case OutcomeUnknown():
-            return Rest(FIRST_REST_SECONDS, UNREACHABLE, trouble.user_message)
-        case ConnectionHalted():
-            return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
-        case _:  # nothing can be read, described or matched: the mapping does not fit the CRM
-            return Rest(HALT_SECONDS, MISFIT, trouble.user_message)
-
-
-def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
-    """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
-    database = store.database
-    log.warning("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)
-
-    def work(connection: Connection) -> None:
-        until = database.now(connection) + timedelta(seconds=_patience(connection, mapping, rest))
-        if rest.cause == MISFIT:
-            state.forget_schema(connection, mapping.connection, mapping.object_type)
-            state.rest_sync(
-                connection,
-                SyncState(mapping.sync, mapping.connection, mapping.object_type, None, None, None),
-                until,
-                rest.message,
-            )
-        elif rest.cause == BACKFILL:
-            state.hold_backfill(connection, mapping.connection, until)
-        else:
-            state.pause(connection, mapping.connection, until, rest.cause, rest.message)
-
-    database.transact(work)

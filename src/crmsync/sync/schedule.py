@@ -19,7 +19,7 @@ from crmsync.model import RunTrigger
 from crmsync.store import links, runs, state
 from crmsync.store.runs import Run
 from crmsync.sync.context import Works
-from crmsync.sync.pull import next_pull, reads_back
+from crmsync.sync.subjects import next_pull, reads_back
 
 SCHEDULED = {TriggerKind.HOURLY, TriggerKind.DAILY, TriggerKind.CRON}
 LOOK_BACK = timedelta(days=2)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-import orjson
-import structlog
 from sqlalchemy import Connection
 
 from crmsync.identity.writing import same_value
@@ -30,15 +28,14 @@ from crmsync.model import (
     Value,
 )
 from crmsync.planning.names import NoSuchName
-from crmsync.planning.reading import FLIPS_WITHIN, Both, Flips, Verdict, flipped, judge
+from crmsync.planning.reading import Both, Flips, Verdict, judge
 from crmsync.store import link_records, profiles
 from crmsync.store.link_records import Linked
 from crmsync.store.links import KEPT_OUT
 from crmsync.store.read_log import Entry
 from crmsync.sync import complaints, life
 from crmsync.sync.reading import Books, Reader
-
-log = structlog.get_logger()
+from crmsync.sync.turns import was_told, watch_turns
 
 
 def take(
@@ -204,7 +201,7 @@ def _read_values(
             for f in written
         ]
         verdict = judge(both, linked.known, record.fields, record.modified_at)
-        _watch(books, linked, verdict, flips)
+        watch_turns(books, linked, verdict, flips)
     for pull in unread:
         verdict.taken[pull.name] = record.fields[pull.name]
         if pull.conflict is not Conflict.THEIRS:
@@ -229,7 +226,7 @@ def _settle(
             taken[name] = before, value
         else:  # left as it is on both sides
             verdict.known.pop(name, None)
-            if not _was_told(books, linked, flips, name, value):
+            if not was_told(books, linked, flips, name, value):
                 books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
     if verdict.known:
         linked.known = {**linked.known, **verdict.known}
@@ -243,29 +240,12 @@ def _settle(
     drifted = {
         name: change
         for name, change in verdict.drifted.items()
-        if not _was_told(books, linked, flips, name, change[1])
+        if not was_told(books, linked, flips, name, change[1])
     }
     if drifted:
         books.counts["drifted"] += 1
         failure = complaints.drift(drifted)
         books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, drifted, failure))
-
-
-def _was_told(
-    books: Books, linked: Linked, flips: Mapping[str, Flips], name: str, theirs: Value
-) -> bool:
-    """Whether the log says already what is wrong with a value; from now on it does.
-
-    The same record is read again and again: by the overlap of two polls, and by each re-reading.
-    """
-    if name in books.turned(linked):
-        return False
-    mark = _mark(books, linked, name, theirs)
-    held = flips.get(name)
-    if held is not None and held.theirs == mark:
-        return True
-    books.flips[linked.link_id, name] = Flips(0, books.now, mark)
-    return False
 
 
 def _write_trait(
@@ -313,42 +293,6 @@ def _ours_at(reader: Reader, profile: Profile, name: str) -> datetime | None:
     pull = reader.pulls.get(name)
     source = profile.trait_sources.get(pull.trait) if pull else None
     return source.at if source else None
-
-
-def _watch(books: Books, linked: Linked, verdict: Verdict, flips: Mapping[str, Flips]) -> None:
-    """Count the turns of fields that both sides write; leave alone what would go on for ever."""
-    reader = books.reader
-    for name, (_, theirs) in verdict.replaced.items():
-        if not reader.takes_turns(name):
-            continue
-        mark = _mark(books, linked, name, theirs)
-        kept = flipped(flips.get(name), mark, books.now, _turns_within(reader))
-        books.flips[linked.link_id, name] = kept
-        if kept.frozen_at:
-            log.warning(
-                "field_frozen",
-                connection=reader.mapping.connection,
-                object_type=reader.mapping.object_type,
-                field=name,
-                profile=linked.profile_id,
-                do="two systems correct each other: let one of them own the field, then replay",
-            )
-            books.counts["frozen"] += 1
-            failure = complaints.frozen(name)
-            books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, {}, failure))
-
-
-def _mark(books: Books, linked: Linked, name: str, theirs: Value) -> bytes:
-    """Return what tells one value of a field from another, and gives neither away."""
-    vault = books.reader.sync.store.vault
-    return vault.fingerprint(orjson.dumps(theirs), f"field_flips:{linked.link_id}:{name}")
-
-
-def _turns_within(reader: Reader) -> timedelta:
-    """Return within how long turns are counted: the slowest are seen by a poll, and then settle."""
-    timing = reader.sync.timing
-    turn = timedelta(seconds=timing.pull_seconds + timing.settle_seconds)
-    return max(FLIPS_WITHIN, 3 * turn)
 
 
 def _email_owners(

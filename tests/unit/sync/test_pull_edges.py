@@ -17,8 +17,9 @@ from crmsync.store.tables import field_flips, links, sync_log
 from crmsync.store.tables import hints as hints_table
 from crmsync.sync import marking, outcomes
 from crmsync.sync.drain import drain, next_wake_seconds
-from crmsync.sync.pull import next_pull, pull
+from crmsync.sync.pull import pull
 from crmsync.sync.push import push
+from crmsync.sync.subjects import next_pull
 from tests.unit.sync.people import NAMES, held, make_due, mapping, seed, writes
 from tests.unit.sync.test_pull import (
     CONTACTS,

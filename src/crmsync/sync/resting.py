@@ -1,0 +1,80 @@
+"""How long a connection, or one sync, is left alone when something is wrong with all of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from crmsync.errors import (
+    BatchRejected,
+    ConfigError,
+    ConnectionHalted,
+    OutcomeUnknown,
+    RetryLater,
+)
+from crmsync.mapping.compiled import SyncMapping
+from crmsync.store import state
+from crmsync.store.state import SyncState
+from crmsync.sync.context import Store
+from crmsync.sync.delivery import (
+    BACKFILL,
+    FIRST_REST_SECONDS,
+    HALT_SECONDS,
+    MISFIT,
+    UNREACHABLE,
+    Rest,
+    rest_of,
+)
+
+LONGEST_REST_SECONDS = 60.0
+"""Of a connection that cannot be reached; what the CRM itself asks for may be longer."""
+
+log = structlog.get_logger()
+
+
+def rest_for(
+    trouble: RetryLater | OutcomeUnknown | ConnectionHalted | BatchRejected | ConfigError,
+) -> Rest:
+    """Return the rest that trouble with a whole sync asks for."""
+    match trouble:
+        case RetryLater():
+            return rest_of(trouble)
+        case OutcomeUnknown():
+            return Rest(FIRST_REST_SECONDS, UNREACHABLE, trouble.user_message)
+        case ConnectionHalted():
+            return Rest(HALT_SECONDS, trouble.cause, trouble.user_message)
+        case _:  # nothing can be read, described or matched: the mapping does not fit the CRM
+            return Rest(HALT_SECONDS, MISFIT, trouble.user_message)
+
+
+def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
+    """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
+    database = store.database
+    log.warning("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)
+
+    def work(connection: Connection) -> None:
+        until = database.now(connection) + timedelta(seconds=_patience(connection, mapping, rest))
+        if rest.cause == MISFIT:
+            state.forget_schema(connection, mapping.connection, mapping.object_type)
+            state.rest_sync(
+                connection,
+                SyncState(mapping.sync, mapping.connection, mapping.object_type, None, None, None),
+                until,
+                rest.message,
+            )
+        elif rest.cause == BACKFILL:
+            state.hold_backfill(connection, mapping.connection, until)
+        else:
+            state.pause(connection, mapping.connection, until, rest.cause, rest.message)
+
+    database.transact(work)
+
+
+def _patience(connection: Connection, mapping: SyncMapping, rest: Rest) -> float:
+    """Return how long to rest: longer each time in a row that nobody answered."""
+    if rest.cause != UNREACHABLE:
+        return rest.seconds
+    misses = state.count_miss(connection, mapping.connection)
+    return max(rest.seconds, min(LONGEST_REST_SECONDS, 2.0 ** (misses - 1)))
