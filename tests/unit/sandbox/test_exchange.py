@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from crmsync.sandbox.hubspot import HubSpot
+from tests.workbench import until
 
 CONTACTS = "/crm/v3/objects/contacts"
 
@@ -36,7 +37,8 @@ def test_a_request_is_under_way_until_its_answer_is_out(api, control, under_way)
     assert len(under_way) == 1
     control.release(fault)
     thread.join(10)
-    assert under_way == []
+    # Whoever asked may have the answer before the CRM has been told.
+    until(lambda: not under_way, "the request has ended")
 
 
 @pytest.mark.parametrize(
@@ -62,4 +64,4 @@ def test_whatever_becomes_of_it_a_request_ends(api, control, under_way, latency_
         assert fault["kind"] in ("drop", "late", "truncate")
     assert control.wait(1, finished=True)
     control.advance(60)
-    assert under_way == []
+    until(lambda: not under_way, "the request has ended")
