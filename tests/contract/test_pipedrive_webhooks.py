@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from crmsync.errors import Forged
 from crmsync.model import CrmId, DealStatus
 from tests.sandboxes import running
 from tests.unit.connectors.raw_server import answer, raw_server, send
+from tests.workbench import until
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 (of a simulated account)
 SECRET = "of a webhook"  # noqa: S105 (of a simulated account)
@@ -52,17 +52,12 @@ def told_of_changes(control, url, secret=SECRET):
     return Pipedrive(connection, MemoryThrottle(()), FixedToken(TOKEN))
 
 
-def until(reached):
-    """Wait for something, ten seconds at most."""
-    give_up_at = time.monotonic() + 10
-    while not reached():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)
-
-
 def arrived(control, server, count):
     """The deliveries that came, once so many have and none is to come."""
-    until(lambda: len(server.requests) >= count and not control.act("pending_deliveries"))
+    until(
+        lambda: len(server.requests) >= count and not control.act("pending_deliveries"),
+        "all deliveries have come",
+    )
     return [as_delivery(request, server.url) for request in server.requests]
 
 
@@ -126,7 +121,7 @@ def test_a_further_attempt_is_the_same_event(control):
         crm = told_of_changes(control, server.url)
         crm.watch(["persons"])
         [person] = people(control, 1)
-        until(lambda: control.act("delivery_log"))
+        until(lambda: bool(control.act("delivery_log")), "a delivery was noted")
         control.advance(4)
         came = arrived(control, server, 2)
         assert b'"attempt":1' in came[0].body
@@ -166,7 +161,7 @@ def test_a_webhook_that_is_banned_is_made_anew(control):
         crm = told_of_changes(control, server.url)
         crm.watch(["persons"])
         people(control, 10)
-        until(lambda: len(control.act("delivery_log")) == 10)
+        until(lambda: len(control.act("delivery_log")) == 10, "ten deliveries were noted")
         [banned] = control.act("webhooks")
         assert banned["banned"]
         crm.watch(["persons"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import orjson
 import pytest
 
 from tests.unit.connectors.raw_server import answer, raw_server, send
+from tests.workbench import until
 
 WEBHOOKS = "/api/v1/webhooks"
 ADA = "18270001"
@@ -29,17 +29,12 @@ def subscribe(api, url, **more):
     return response.json()["data"]
 
 
-def until(reached):
-    """Wait for something, ten seconds at most."""
-    give_up_at = time.monotonic() + 10
-    while not reached():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)
-
-
 def heard(control, server, count):
     """The bodies of so many deliveries, once they came and none is under way."""
-    until(lambda: len(server.requests) >= count and not control.act("pending_deliveries"))
+    until(
+        lambda: len(server.requests) >= count and not control.act("pending_deliveries"),
+        "all deliveries have come",
+    )
     return heard_so_far(server)
 
 
@@ -50,7 +45,7 @@ def heard_so_far(server):
 
 def failed(control, attempts):
     """Wait until so many attempts have failed."""
-    until(lambda: len(control.act("delivery_log")) >= attempts)
+    until(lambda: len(control.act("delivery_log")) >= attempts, "so many attempts were noted")
 
 
 # --- subscriptions ------------------------------------------------------------------------
@@ -213,7 +208,7 @@ def test_ten_first_attempts_that_fail_ban_it(api, control):
         control.advance(1_801)
         assert api.ok("GET", WEBHOOKS)[0]["is_active"] == 1
         told = api.person("Told")
-        until(lambda: any(b'"Told"' in request for request in deaf.requests))
+        until(lambda: any(b'"Told"' in request for request in deaf.requests), "it was told")
         ids = {body["meta"]["entity_id"] for body in heard_so_far(deaf)}
         assert str(told) in ids
         assert str(lost) not in ids
@@ -234,7 +229,7 @@ def test_three_days_without_a_success_delete_it(api, control):
         failed(control, 3)
         assert len(control.act("webhooks")) == 1
         control.advance(3 * 86_400 + 1)
-        until(lambda: control.act("webhooks") == [])
+        until(lambda: control.act("webhooks") == [], "the webhook is deleted")
 
 
 def test_a_reset_forgets_webhooks_and_what_waits(api, control, ears):
