@@ -1,4 +1,4 @@
 # Aliases for those used to make; run.py is the entry.
-.PHONY: demo test lint bench up
-demo test lint bench up:
+.PHONY: demo test lint bench chaos up
+demo test lint bench chaos up:
 	@python3 run.py $@

@@ -4,13 +4,14 @@
     python3 run.py test [--bundled] [...]      all tests, on real PostgreSQL and Redis
     python3 run.py lint                        what CI checks besides the tests
     python3 run.py bench [...]                 the measurements
+    python3 run.py chaos [...]                 workers killed, CRMs spoilt, servers restarted
     python3 run.py up [...]                    crmsync itself, in one process
 
 Needs Python 3.11 or newer with pip, nothing else: not make, docker, root, nor a writable home.
 What it installs goes into `.venv` and `.tools` beside this file; it is made once and made again
 when `pyproject.toml` or a lock file changes, or when it is broken. `--bundled` passes over the
-servers that the environment and PATH offer, as on a bare machine. Further arguments are pytest's,
-the bench's or crmsync's.
+servers that the environment and PATH offer, as on a bare machine. Further arguments are those
+of pytest, the bench, the storms or crmsync.
 """
 
 from __future__ import annotations
@@ -130,6 +131,11 @@ def bench(arguments: list[str]) -> None:
     become_python("-m", "bench", *arguments)
 
 
+def chaos(arguments: list[str]) -> None:
+    """Let storms blow for some minutes, or stop workers at every named point."""
+    become_python("-m", "tests.chaos", *arguments)
+
+
 def up(arguments: list[str]) -> None:
     """Start crmsync in one process, in the folder this was called from."""
     become([str(VENV / "bin" / "crmsync"), "up", *arguments])
@@ -140,6 +146,7 @@ VERBS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "test": ("test", test),
     "lint": ("test", lint),
     "bench": ("test", bench),
+    "chaos": ("test", chaos),
     "up": ("run", up),
 }
 

@@ -127,9 +127,8 @@ HUBSPOT_DESK = Desk(
     whole=lambda deals: {
         "searches": math.ceil(deals / 200),
         "association reads": math.ceil(deals / 1_000),
-        "archived": 1,
         "pipelines": 1,
-        "owners": 2,
+        "owners": 1,
     },
     again=lambda deals: {
         "searches": math.ceil(deals / 200),
@@ -185,15 +184,9 @@ ZOHO_DESK = Desk(
         "deleted": 1,
         "layouts": 1,
         "pipelines": 1,
-        "users": 2,
+        "users": 1,
     },
-    again=lambda deals: {
-        "COQL queries": math.ceil(deals / 2_000),
-        "deleted": 1,
-        # Which stages are won is told by nothing else, and remembered by a process.
-        "layouts": 1,
-        "pipelines": 1,
-    },
+    again=lambda deals: {"COQL queries": math.ceil(deals / 2_000), "deleted": 1},
 )
 PIPEDRIVE_DESK = Desk(
     crm=PIPEDRIVE,

@@ -21,7 +21,7 @@ from bench.tables import Aim, Column, Section, median, number, times
 from crmsync.sandbox import Control
 
 MORE_CALLS = 2
-"""Than the fewest there can be: to ask what fields there are, of deals and of people."""
+"""Than the fewest there can be: to ask what fields there are, or who sold and left."""
 LEAST_CPU_SECONDS = 0.05
 """Of the script: hundredths are told, so a ratio to less than this would say nothing."""
 WHOLE, AGAIN = "from nothing", "changed"

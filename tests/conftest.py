@@ -93,8 +93,9 @@ def redis_database(redis_url: str) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a test that proves a race be run longer than each change can wait for."""
+    """Let a test that proves a race or a rule be run longer than each change can wait for."""
     parser.addoption("--rounds", type=int, default=10, help="how often processes race for a token")
+    parser.addoption("--edits", type=int, default=3_000, help="at random, by both sides together")
 
 
 @pytest.hookimpl(tryfirst=True)

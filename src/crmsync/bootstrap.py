@@ -15,6 +15,7 @@ from pathlib import Path
 import redis
 
 from crmsync.connectors import registry
+from crmsync.connectors.answers import Observer, unobserved
 from crmsync.connectors.base import Connection, Connector, Limit, Webhooks
 from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import RedisThrottle, Throttle
@@ -45,11 +46,15 @@ def open_works(
     *,
     ring: Ring = lambda _: None,
     env: Mapping[str, str] = os.environ,
+    observe: Observer = unobserved,
 ) -> Works:
-    """Build a process: raises `ConfigError` for every mistake a person made, all at once."""
+    """Build a process: raises `ConfigError` for every mistake a person made, all at once.
+
+    `observe` is told of every call to a CRM, from the thread that made it.
+    """
     store = open_store(settings)
     configuration = read_configuration(settings, env, store)
-    connections = _Connections(configuration, settings, store)
+    connections = _Connections(configuration, settings, store, observe)
     return Works(
         configuration=configuration,
         rules=rules_of(configuration),
@@ -148,10 +153,13 @@ def _names_read(configuration: Configuration) -> set[str]:
 class _Connections:
     """Opens each connection once per process, on first use."""
 
-    def __init__(self, configuration: Configuration, settings: Settings, store: Store) -> None:
+    def __init__(
+        self, configuration: Configuration, settings: Settings, store: Store, observe: Observer
+    ) -> None:
         self._configuration = configuration
         self._settings = settings
         self._store = store
+        self._observe = observe
         self._open: dict[str, Connector] = {}
         self._lock = threading.Lock()
 
@@ -173,7 +181,10 @@ class _Connections:
         with self._lock:
             if name not in self._open:
                 self._open[name] = registry.open_connector(
-                    connection_of(known), self._throttle, tokens_of(self._store, name)
+                    connection_of(known),
+                    self._throttle,
+                    tokens_of(self._store, name),
+                    self._observe,
                 )
             return self._open[name]
 

@@ -22,8 +22,11 @@ from structlog.typing import Processor
 from crmsync.errors import ConfigError, CrmsyncError
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-CHATTY = ("urllib3", "httpx", "celery", "kombu", "redis", "alembic", "asyncio", "uvicorn.access")
+CHATTY = ("httpx", "celery", "kombu", "redis", "alembic", "asyncio", "uvicorn.access")
 """Libraries whose lines hold addresses and bodies: only their warnings pass."""
+
+SILENT = ("urllib3",)
+"""Libraries whose warnings hold whole URLs, and queries hold personal data: only errors pass."""
 
 REMIND_SECONDS = 600.0
 """How often it is told again that something is away."""
@@ -117,6 +120,8 @@ def set_up(level: str | None = None, *, quiet: bool = False) -> None:
     logging.basicConfig(handlers=[handler], level=number, force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(number, LEVELS["warning"]))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(LEVELS["error"])
 
 
 def redact(

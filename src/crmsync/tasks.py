@@ -23,6 +23,8 @@ from crmsync.sync.worker import Worker
 
 WAKE = "crmsync.wake"
 QUEUE_PREFIX = "crmsync."
+KEY_PREFIX = "crmsync:"
+"""Of everything of ours in a Redis that others may use too."""
 EXPIRY_SECONDS = 60.0
 BREAK_SECONDS = 10.0
 """How long a broker that did not answer is not tried again; the sweep serves meanwhile."""
@@ -54,7 +56,7 @@ def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
             "visibility_timeout": 300,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
-            "global_keyprefix": "crmsync:",
+            "global_keyprefix": KEY_PREFIX,
         },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -70,6 +72,11 @@ def make_app(broker_url: str, names: list[str] | None = None) -> Celery:
         task_create_missing_queues=True,
     )
     return app
+
+
+def queue_key(name: str) -> str:
+    """Return the key of the list in which a connection's bells lie until they are heard."""
+    return f"{KEY_PREFIX}{QUEUE_PREFIX}{name}"
 
 
 class Doorbell:

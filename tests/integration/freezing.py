@@ -16,7 +16,7 @@ from crmsync.connectors.base import Connector
 from crmsync.model import Batch, Result
 from crmsync.settings import load_settings
 from crmsync.store.database import Database
-from crmsync.sync import pull, taking
+from crmsync.sync import pull, pull_task, taking
 from crmsync.sync.context import Sync
 from crmsync.sync.push import push
 
@@ -46,6 +46,20 @@ def freeze_at_page(line: Connection) -> None:
         line.send({name: one.busy for name, one in zip(names, pulled, strict=True)})
 
 
+def freeze_at_second_page(_line: Connection) -> None:
+    """Read everything of the only connection; stop when its first page was taken."""
+    works = open_works(load_settings())
+    take, pages = taking.take, iter((False, True))
+
+    def take_and_freeze(*given: Any, **named: Any) -> Any:
+        if next(pages):
+            _freeze(works.store.database)
+        return take(*given, **named)
+
+    vars(pull_task)["take"] = take_and_freeze
+    pull.pull(works, *works.configuration.connections, due_only=True)
+
+
 def _before_first_page(wait: Callable[[], object]) -> None:
     """Wait before the first page of records that any connection takes."""
     take, waited = taking.take, set[str]()
@@ -58,8 +72,8 @@ def _before_first_page(wait: Callable[[], object]) -> None:
         return take(reader, records, *given, **named)
 
     taking.take = take_late
-    if vars(pull)["take"] is take:  # a safeguard taken out goes by way of `taking`
-        vars(pull)["take"] = take_late
+    if vars(pull_task)["take"] is take:  # a safeguard taken out goes by way of `taking`
+        vars(pull_task)["take"] = take_late
 
 
 def _push_a_slice(sync: Sync, before_write: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,14 @@ from sqlalchemy import select
 
 from crmsync.connectors.pipedrive.lookup import LookUp
 from crmsync.model import Action
-from crmsync.store import cursors, link_records, links, settlements
+from crmsync.planning.restoring import Restoration
+from crmsync.store import cursors, link_records, links, schema, settlements
 from crmsync.store.tables import cursors as cursors_table
 from crmsync.store.tables import links as links_table
 from crmsync.store.tokens import RowTokens
-from crmsync.sync import outcomes, pull, push, records, taking
+from crmsync.sync import guard, outcomes, pull_task, push, records, restoring, taking
+from crmsync.sync.worker import Worker
+from tests.chaos.counting import no_shared_count, small_slices
 
 
 def leases_never_end() -> None:
@@ -40,6 +44,23 @@ def leases_end_at_once() -> None:
         return original(*given, **{**named, "lease": timedelta(0)})
 
     links.claim = claim
+
+
+def crashes_forgotten() -> None:
+    """Never know that a worker vanished at work on a link."""
+    links._crashes = lambda _row: 0
+
+
+def deadly_record() -> None:
+    """Be killed, as by the system for want of memory, at work on whose last name is Deadly."""
+    original = records._fill
+
+    def fill(one: Any, target: Any, wanted: Any, *given: Any) -> None:
+        if "Deadly" in wanted.fields.values():
+            os.kill(os.getpid(), signal.SIGKILL)
+        original(one, target, wanted, *given)
+
+    records._fill = fill
 
 
 def search_alone() -> None:
@@ -134,7 +155,7 @@ def cursor_ahead() -> None:
         reader.sync.store.database.transact(step)
         return taking.take(reader, records, began, lambda _: True, **how)
 
-    vars(pull)["take"] = take
+    vars(pull_task)["take"] = take
 
 
 def no_reading_lease() -> None:
@@ -160,12 +181,51 @@ def no_reading_fence() -> None:
     cursors.read_up_to = read_up_to
 
 
+def no_comparison_before_undo() -> None:
+    """Put back whatever a run wrote, whoever wrote there since."""
+
+    def judge(writes: Any, found: Any, _same: Any) -> Restoration:
+        return Restoration({name: (found.get(name), w.before) for name, w in writes.items()})
+
+    vars(restoring)["judge"] = judge  # where it is looked up
+
+
+def no_guard() -> None:
+    """Let a run do whatever it would do."""
+    guard.Circuit.trips = lambda *_: False  # type: ignore[method-assign]
+
+
+def no_hearing() -> None:
+    """Hear no bell."""
+    Worker.ring = lambda *_: None  # type: ignore[method-assign]
+
+
+def leaking() -> None:
+    """Keep a hundred kilobytes of each claim that took anything."""
+    claim, kept = links.claim, []
+
+    def keeping(*given: Any, **named: Any) -> Any:
+        lease = claim(*given, **named)
+        if lease.claims:
+            kept.append(os.urandom(100_000))
+        return lease
+
+    links.claim = keeping
+
+
+def newer_release() -> None:
+    """Be of the release after this one, whose migrations lie elsewhere."""
+    schema.MIGRATIONS = Path(os.environ["NEWER_MIGRATIONS"])
+
+
 BY_NAME: Mapping[str, Callable[[], None]] = {
     f.__name__: f
     for f in (
-        leases_never_end, leases_end_at_once, search_alone, no_upsert_key, no_fence, no_verify,
-        no_create_intent, no_renewal_lease, die_before_keeping, no_written_at, no_value_comparison,
-        cursor_ahead, no_reading_lease, no_reading_fence,
+        leases_never_end, leases_end_at_once, crashes_forgotten, deadly_record, search_alone,
+        no_upsert_key, no_fence, no_verify, no_create_intent, no_renewal_lease, die_before_keeping,
+        no_written_at, no_value_comparison, cursor_ahead, no_reading_lease, no_reading_fence,
+        no_comparison_before_undo, no_guard, no_hearing, newer_release, leaking,
+        no_shared_count, small_slices,
     )
 }  # fmt: skip
 
@@ -175,7 +235,9 @@ def take_out(name: str, patch: pytest.MonkeyPatch) -> None:
     for module, names in {
         link_records: ("lock",),
         cursors: ("begin_reading", "read_up_to"),
-        pull: ("take",),
+        pull_task: ("take",),
+        restoring: ("judge",),
+        guard.Circuit: ("trips",),
     }.items():
         for original in names:
             patch.setattr(module, original, vars(module)[original])

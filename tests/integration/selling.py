@@ -16,7 +16,8 @@ from crmsync.sandbox import Control
 from crmsync.store import profiles
 from crmsync.store.tables import cursors, directories
 from crmsync.sync.context import Sync, Works
-from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.pull import pull
+from crmsync.sync.pulled import Pulled
 from crmsync.sync.push import push
 from tests.crms import Crm
 from tests.sandboxes import running

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from statistics import median
 
 import pytest
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from crmsync import tasks
+from crmsync.connectors import registry
+from crmsync.connectors.base import Connection
+from crmsync.connectors.throttle import LONGEST_SETTLING_SECONDS
 from crmsync.sandbox import Sandbox
 from crmsync.store.tables import events, links, schedule_ticks
 from crmsync.sync.context import Works
 from tests.integration.workers import workers
-from tests.served_api import serving
+from tests.served_api import Api, serving
 from tests.servers import redis
 from tests.workbench import (
     KEYED,
@@ -115,6 +123,35 @@ def test_without_redis_the_sweep_delivers(new_project, sandbox, own_redis):
     assert_delivered(sandbox)
 
 
+@pytest.mark.parametrize("sweep", [QUICK, SLOW_SWEEP], ids=["sweeping", "not_sweeping"])
+def test_with_redis_gone_for_good_celery_workers_deliver(new_project, sandbox, own_redis, sweep):
+    """Real Celery workers, whose broker never comes back, find by looking what nobody rings for."""
+    project = project_of(new_project, sandbox, sweep)
+    works, _, app = open_with_bell(project, own_redis.url)
+    with workers(project, CRMSYNC_BROKER_URL=own_redis.url) as start, app:
+        start(role="celery")
+        start(role="celery")
+        ingest(works, crowd(1, "Lee"))
+        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        own_redis.stop()
+        ingest(works, crowd(PEOPLE, "Lee"))
+        seconds = 120 if sweep is QUICK else 25
+        swept = sandbox.control.wait(2, path=UPSERT, applied=True, timeout_seconds=seconds)
+        assert swept is (sweep is QUICK)
+        if swept:
+            until(lambda: is_at_rest(works.store), "it is settled")
+            assert_delivered(sandbox)
+
+
+def test_the_products_own_times_keep_within_half_a_minute():
+    """A sweep, and the silence after which calls are counted without Redis, in every connector."""
+    for name in registry.names():
+        limits = registry.load(name).limits(Connection(name, name, auth={}))
+        windows = [one.window_seconds for one in limits]
+        silence = max([w for w in windows if w <= LONGEST_SETTLING_SECONDS], default=0.0)
+        assert registry.timing_of(name).sweep_seconds + silence <= 30
+
+
 def test_a_flushed_redis_loses_nothing(new_project, sandbox, redis_server, redis_database):
     """Bells that Redis forgot cost time and no data."""
     project = project_of(new_project, sandbox, QUICK)
@@ -143,6 +180,47 @@ def test_ingest_answers_while_redis_is_frozen(new_project, sandbox, own_redis):
             assert count_rows(works.store, links) == 20
     finally:
         own_redis.resume()
+
+
+@pytest.mark.parametrize("on_the_request_thread", [False, True])
+def test_a_frozen_redis_delays_no_answer(new_project, sandbox, own_redis, on_the_request_thread):
+    """Answers take as long as before; were the bell rung by who answers, many times that."""
+    project = project_of(new_project, sandbox, QUICK)
+    _, bell, app = open_with_bell(project, own_redis.url)
+    with app:
+        works = project.open(
+            bell.ring if not on_the_request_thread else lambda name: ring_and_wait(app, name)
+        )
+        with serving(works) as api:
+            answer_seconds(api, "warm", 3)
+            well = answer_seconds(api, "well", 9)
+            own_redis.pause()
+            try:
+                frozen = answer_seconds(api, "frozen", 2 if on_the_request_thread else 9)
+            finally:
+                own_redis.resume()
+    assert (frozen > TIMES_AS_LONG * well) is on_the_request_thread
+
+
+TIMES_AS_LONG = 20
+"""What nobody would call the same any more: waiting for Redis takes hundreds of times as long."""
+
+
+def ring_and_wait(app: Celery, name: str) -> None:
+    """Ring on the caller's own thread."""
+    with suppress(OperationalError, RedisError):
+        app.send_task(tasks.WAKE, [name], queue=tasks.QUEUE_PREFIX + name)
+
+
+def answer_seconds(api: Api, prefix: str, count: int) -> float:
+    """Have so many people identified; return the median time until the answer."""
+    took = []
+    for number in range(count):
+        body = {"userId": f"{prefix}{number}", "traits": {"first_name": "Ann"}}
+        began = time.monotonic()
+        assert api.post("/v1/identify", body).status_code == 200
+        took.append(time.monotonic() - began)
+    return median(took)
 
 
 def test_three_schedulers_run_a_tick_once(new_project, sandbox):

@@ -48,6 +48,15 @@ class WorkerProcess:
         self._process.join(END_SECONDS)
         assert self._process.exitcode is not None
 
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.is_alive()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None where it has not yet."""
+        return self._process.exitcode
+
     def ask(self) -> Any:
         """Let a waiting worker go on; return what it says next."""
         self.line.send("go")
@@ -62,10 +71,19 @@ class WorkerProcess:
         """Return once it has stopped itself."""
         until(self._is_frozen, "the worker stops itself")
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing, where it has ended."""
+        if self._process.is_alive() and self._process.pid is not None:
+            os.kill(self._process.pid, number)
+
     def thaw(self) -> None:
         """Let it go on after it was stopped."""
-        assert self._process.pid is not None
-        os.kill(self._process.pid, signal.SIGCONT)
+        self.send(signal.SIGCONT)
+
+    def resident_bytes(self) -> int:
+        """Return how much memory it takes."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def end(self) -> None:
         """Leave nothing behind."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from crmsync import __version__
 from crmsync.api import events, hooks
-from crmsync.api.problems import DESCRIBED, handle_problems, problem
-from crmsync.errors import StoreUnavailable
+from crmsync.api.health import add_health
+from crmsync.api.metrics import Metrics
+from crmsync.api.problems import DESCRIBED, handle_problems
 from crmsync.sync.context import Works
 
 
@@ -35,27 +35,12 @@ def make_app(
     app.include_router(events.router)
     app.include_router(hooks.router)
     handle_problems(app)
-
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> Response:
-        """Say whether requests can be served: the database answers and the worker is alive."""
-        ready = is_alive() and await run_in_threadpool(_database_answers, works)
-        if not ready:
-            return problem(503, "the database does not answer, or the worker hangs", ok=False)
-        return JSONResponse({"ok": True})
+    add_health(app, works, is_alive)
+    figures = Metrics(works)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        """Give the metrics of this process in Prometheus form."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        """Give this process's metrics, and those of the store, in Prometheus form."""
+        return Response(await run_in_threadpool(figures.text), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-def _database_answers(works: Works) -> bool:
-    try:
-        with works.store.database.read() as connection:
-            works.store.database.now(connection)
-    except StoreUnavailable:
-        return False
-    return True

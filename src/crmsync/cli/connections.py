@@ -15,8 +15,9 @@ from crmsync.errors import ConfigError
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import FieldSchema, ObjectSchema
 from crmsync.settings import HIDDEN_FOLDER, Settings
-from crmsync.store import profiles, state
+from crmsync.store import profiles
 from crmsync.sync.context import Works
+from crmsync.sync.schemas import keep_schema
 
 FIELD_COLUMNS = (
     Column("field"),
@@ -69,9 +70,8 @@ def mappings_of(works: Works, name: str) -> list[SyncMapping]:
 
 
 def _remember(works: Works, settings: Settings, connection: str, schema: ObjectSchema) -> None:
-    database = works.store.database
-    database.transact(lambda c: state.save_schema(c, connection, schema, database.now(c)))
-    with database.read() as reading:
+    keep_schema(works.store, connection, schema)
+    with works.store.database.read() as reading:
         seen = profiles.known_trait_names(reading)
     write_editor_schemas(
         settings.config_path.parent / HIDDEN_FOLDER,

@@ -27,8 +27,9 @@ from crmsync.mapping.schema import mapping_schema, project_schema
 from crmsync.mapping.starter import connection_text, mapping_text, project_text
 from crmsync.model import Action, ObjectSchema
 from crmsync.settings import HIDDEN_FOLDER, Settings
-from crmsync.store import state
+from crmsync.store.schemas import find_schema
 from crmsync.sync.context import Store, Works
+from crmsync.sync.schemas import keep_schema
 
 SCHEMA_AGE = timedelta(days=3650)
 """For completing names in an editor, fields described long ago serve as well."""
@@ -148,7 +149,7 @@ def known_objects(
     pairs = [(mapping.connection, mapping.object_type) for mapping in configuration.mappings]
     with store.database.read() as connection:
         oldest = store.database.now(connection) - SCHEMA_AGE
-        found = {pair: state.find_schema(connection, *pair, oldest) for pair in pairs}
+        found = {pair: find_schema(connection, *pair, oldest) for pair in pairs}
     return {pair: schema for pair, schema in found.items() if schema is not None}
 
 
@@ -167,7 +168,6 @@ def _live_problems(works: Works) -> list[Problem]:
     """
     problems: list[Problem] = []
     silent: set[str] = set()
-    database = works.store.database
     for mapping in works.configuration.mappings:
         if mapping.connection in silent:
             continue
@@ -185,11 +185,7 @@ def _live_problems(works: Works) -> list[Problem]:
             continue
         knows_unique = Action.UPSERT in connector.capabilities.records_per_call
         problems += check_against(mapping, schema, deals, knows_unique=knows_unique)
-        database.transact(
-            lambda c, name=mapping.connection, schema=schema: state.save_schema(  # type: ignore[misc] # bound now
-                c, name, schema, database.now(c)
-            )
-        )
+        keep_schema(works.store, mapping.connection, schema)
     return problems
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from crmsync.cli.finding import find_person_id, find_run
+from crmsync.cli.holding import tell_holds
 from crmsync.cli.options import AsJson, Limit, OnePerson, OneRun
 from crmsync.cli.project import open_database, open_to_look
 from crmsync.cli.screen import (
@@ -26,8 +27,8 @@ from crmsync.cli.screen import (
 from crmsync.cli.tables import Column
 from crmsync.errors import ConfigError
 from crmsync.identity.times import parse_time
+from crmsync.store import holds, state
 from crmsync.store import runs as stored_runs
-from crmsync.store import state
 from crmsync.store.failed_links import DELETED
 from crmsync.store.failing import FROZEN, NOTICED, FailureGroup
 from crmsync.store.links import LinkState
@@ -83,6 +84,8 @@ def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
     store = open_database()
     with store.database.read() as connection:
         found = stored_runs.list_runs(connection, limit)
+        known = state.list_syncs(connection)
+        holding = {name: held for name, kept in known.items() if (held := holds.of(kept))}
     if as_json:
         for run in found:
             json_line(_run_as_json(run))
@@ -90,7 +93,10 @@ def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
     if not found:
         Screen().say("no runs yet: `crmsync push` makes the first")
         return
-    Screen().table(RUN_COLUMNS, [_run_row(run) for run in found])
+    screen = Screen()
+    screen.table(RUN_COLUMNS, [_run_row(run) for run in found])
+    for sync, held in holding.items():
+        screen.note(f"{sync} is held: {held.message}; `crmsync schedule` says how to go on")
 
 
 @app.command()
@@ -137,8 +143,8 @@ def failures(*, as_json: AsJson = False) -> None:
             json_line(_group_as_json(group_id, group))
         return
     screen = Screen()
-    is_resting = _tell_rests(screen, works)
-    if groups or not is_resting:
+    is_resting, is_held = _tell_rests(screen, works), tell_holds(screen, works)
+    if groups or not (is_resting or is_held):
         tell_failures(screen, groups)
 
 

@@ -21,7 +21,8 @@ from crmsync.store import state
 from crmsync.sync import life
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import MISFIT, UNREACHABLE
-from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.pull import pull
+from crmsync.sync.pulled import Pulled
 from crmsync.sync.subjects import reads_back
 
 ALWAYS = ("taken", "unchanged", "deals")
@@ -29,11 +30,12 @@ ALWAYS = ("taken", "unchanged", "deals")
 MERGED = {life.MERGED: "merged", life.TAKEN: "conflicts", life.DELETED: "deleted",
           life.CONVERTED: "converted"}  # fmt: skip
 """What the fates of records are called here."""
-SELDOM = ("drifted", "frozen", "deleted", "merged", "converted", "conflicts", "later")
+SELDOM = ("drifted", "frozen", "duplicates", "deleted", "merged", "converted", "conflicts", "later")
 """Counts that a table at a terminal shows where there are any."""
 TOLD = {
     "drifted": "somebody changed fields that are ours: `crmsync failures` says which",
     "frozen": "two systems correct each other; both are left alone: see `crmsync failures`",
+    "duplicates": "records have the key of somebody with another one: see `crmsync failures`",
     "deleted": "records are gone from the CRM: what follows is the mapping's `on_delete`",
     "conflicts": "records were merged into another profile's: see `crmsync failures`",
     "later": "written too lately to be sure: read again when our write has settled",
@@ -138,10 +140,11 @@ def _tell(
     for name in sorted(there & TOLD.keys(), key=SELDOM.index):
         screen.note(f"{name}: {TOLD[name]}")
     for mapping, pulled in done:
-        _tell_trouble(screen, works, mapping, pulled)
+        tell_trouble(screen, works, mapping, pulled)
 
 
-def _tell_trouble(screen: Screen, works: Works, mapping: SyncMapping, pulled: Pulled) -> None:
+def tell_trouble(screen: Screen, works: Works, mapping: SyncMapping, pulled: Pulled) -> None:
+    """Say why a sync was not read to the end, and what to do."""
     if pulled.busy:
         screen.note(
             f"{mapping.sync}: another worker reads {mapping.connection} already; what it reads is "

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from crmsync.bootstrap import tune_collector
+from crmsync.cli.holding import tell_held
 from crmsync.cli.options import AsJson, SyncName
 from crmsync.cli.progress import bar, done_of, words_of
 from crmsync.cli.project import chosen_mappings, open_project
@@ -27,14 +28,18 @@ REAUTHORISE = "reauth_required"
 """The cause of a rest because the CRM does not accept our credentials."""
 
 app = typer.Typer()
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Let through, this once, what the guard stops.")
+]
 
 
 @app.command()
-def push(sync: SyncName = None, *, as_json: AsJson = False) -> None:
+def push(sync: SyncName = None, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Send everything that differs now, whatever the schedule says.
 
-    Stopped with Ctrl-C it finishes the calls under way; the same command goes on from there.
-    Exit code 1 when a record was refused or the CRM could not be reached.
+    Stopped with Ctrl-C it finishes the calls under way; the same command goes on from there. A run
+    that would change more than the guard allows writes nothing and asks; --yes is the answer.
+    Exit code 1 when a record was refused, the run was held or the CRM could not be reached.
     """
     works = open_project()
     mappings = _unpaused(works, chosen_mappings(works, sync), by_name=sync is not None)
@@ -46,7 +51,7 @@ def push(sync: SyncName = None, *, as_json: AsJson = False) -> None:
             if asked.is_set():
                 break
             total = command.make_due(works, mapping)
-            fine &= push_and_tell(works, mapping, total, asked, as_json=as_json)
+            fine &= push_and_tell(works, mapping, total, asked, as_json=as_json, yes=yes)
     if asked.is_set():
         raise KeyboardInterrupt
     if not fine:
@@ -55,7 +60,10 @@ def push(sync: SyncName = None, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def backfill(
-    sync: Annotated[str, typer.Argument(help="A mapping's name.")], *, as_json: AsJson = False
+    sync: Annotated[str, typer.Argument(help="A mapping's name.")],
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare everybody a mapping is about with what the CRM holds, and send what differs.
 
@@ -67,7 +75,7 @@ def backfill(
     marked = _mark_everybody(works, mapping)
     with stopping() as asked:
         fine = push_and_tell(
-            works, mapping, marked, asked, as_json=as_json, trigger=RunTrigger.BACKFILL
+            works, mapping, marked, asked, as_json=as_json, trigger=RunTrigger.BACKFILL, yes=yes
         )
     if asked.is_set():
         raise KeyboardInterrupt
@@ -83,6 +91,7 @@ def push_and_tell(  # noqa: PLR0913 - what is pushed, and how it is told
     *,
     as_json: bool = False,
     trigger: RunTrigger = RunTrigger.COMMAND,
+    yes: bool = False,
 ) -> bool:
     """Push one sync with its progress shown; tell what came of it; return whether all went well."""
     screen = Screen()
@@ -99,13 +108,15 @@ def push_and_tell(  # noqa: PLR0913 - what is pushed, and how it is told
             go_on=lambda: not asked.is_set(),
             progress=lambda tally: shown.to(done_of(tally), words_of(tally)),
             trigger=trigger,
+            yes=yes,
         )
         seconds = shown.seconds
     if as_json:
         json_line(_as_json(mapping, pushed, seconds))
     else:
         _tell(screen, works, mapping, pushed, seconds)
-    return pushed.tally.rest is None and not pushed.tally.counts["failed"]
+    tally = pushed.tally
+    return not (tally.rest or tally.held or tally.counts["failed"])
 
 
 def _mark_everybody(works: Works, mapping: SyncMapping) -> int:
@@ -133,7 +144,9 @@ def _unpaused(works: Works, mappings: list[SyncMapping], *, by_name: bool) -> li
         if kept is None or kept.paused_at is None:
             running.append(mapping)
             continue
-        told = f"{mapping.sync} is paused; `crmsync schedule resume {mapping.sync}` lets it go on"
+        why = f" ({kept.paused_why})" if kept.paused_why else ""
+        resume = f"`crmsync schedule resume {mapping.sync}` lets it go on"
+        told = f"{mapping.sync} is paused{why}; {resume}"
         if by_name:
             raise CrmsyncError(told)
         Screen().note(told, style="yellow")
@@ -145,7 +158,9 @@ def _tell(
 ) -> None:
     tally = pushed.tally
     done = done_of(tally)
-    if not done and tally.rest is None and not tally.counts:
+    if tally.held is not None:
+        tell_held(screen, works, mapping, tally.held)
+    if not (done or tally.rest or tally.held or tally.counts):
         screen.say(f"{mapping.sync}: nothing to send, 0 write calls")
     else:
         speed = f"{done / max(seconds, 1e-3):,.0f}/s"
@@ -185,4 +200,5 @@ def _as_json(mapping: SyncMapping, pushed: Pushed, seconds: float) -> dict[str, 
         "calls": tally.calls,
         "seconds": round(seconds, 3),
         "stopped": tally.rest.message if tally.rest else None,
+        "held": tally.held.hold.message if tally.held else None,
     }

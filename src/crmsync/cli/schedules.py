@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from crmsync.cli.holding import tell_ways_on
 from crmsync.cli.options import AsJson
 from crmsync.cli.project import chosen_mappings, open_project, open_to_look
 from crmsync.cli.screen import Screen, json_line, moment
@@ -43,7 +44,10 @@ def show(context: typer.Context, *, as_json: AsJson = False) -> None:
 def pause(sync: Sync) -> None:
     """Pause a sync: what becomes due meanwhile waits."""
     _set(sync, paused=True)
-    Screen().say(f"{sync} is paused; `crmsync schedule resume {sync}` lets it go on")
+    Screen().say(
+        f"{sync} is paused: nothing is sent, what salespeople change is still read back; "
+        f"`crmsync schedule resume {sync}` lets it go on"
+    )
 
 
 @schedule.command()
@@ -63,7 +67,11 @@ def _set(sync: str, *, paused: bool) -> None:
 def _tell(screen: Screen, one: Outlook) -> None:
     screen.say(one.sync, style="bold")
     if one.paused_at is not None:
-        screen.say(f"  paused since {moment(one.paused_at)}", style="yellow")
+        why = f": {one.paused_why}" if one.paused_why else ""
+        screen.say(f"  paused since {moment(one.paused_at)}{why}", style="yellow")
+    if one.held is not None:
+        screen.item("held", one.held.message, style="red")
+        tell_ways_on(screen, one.sync)
     if one.rests_until is not None:
         text = f"until {moment(one.rests_until)}: {one.rest_message}"
         screen.item("rests", text, style="yellow")
@@ -72,7 +80,7 @@ def _tell(screen: Screen, one: Outlook) -> None:
     screen.item("next", following)
     screen.item("reads", _reading(one))
     screen.item("last", _result(one.last_run))
-    if one.overdue_seconds > OVERDUE_SECONDS and one.paused_at is None:
+    if one.overdue_seconds > OVERDUE_SECONDS and not (one.paused_at or one.held):
         screen.item(
             "overdue",
             f"work is due since {one.overdue_seconds:,.0f} s: is a worker running?",
@@ -104,6 +112,8 @@ def _as_json(one: Outlook) -> dict[str, object]:
         "triggers": list(one.triggers),
         "next_runs": list(one.next_runs),
         "paused_at": one.paused_at,
+        "paused_why": one.paused_why,
+        "held": one.held.message if one.held else None,
         "overdue_seconds": round(one.overdue_seconds, 1),
         "next_pull": one.next_pull,
         "rests_until": one.rests_until,

@@ -16,7 +16,10 @@ from crmsync.errors import ConfigError, StoreUnavailable
 from crmsync.logging import Outage
 from crmsync.settings import Role, Settings
 from crmsync.sync.context import Works
+from crmsync.sync.doctor.broker import MEMORY, check_broker
+from crmsync.sync.doctor.finding import Level
 from crmsync.sync.marking import bring_up_to_date
+from crmsync.sync.presence import Presence
 from crmsync.sync.schedule import tick
 from crmsync.sync.worker import Worker
 
@@ -33,6 +36,7 @@ def worker() -> None:
     if not queues:
         raise ConfigError("no mapping yet: there is nothing for a worker to send")
     celery = tasks.make_app(_broker_of(settings, "worker"), _connection_names(works))
+    _warn_of_broker(_broker_of(settings, "worker"))
     tune_collector()
     Screen().note(f"worker {os.getpid()}: {_calls_at_once(works)} (Ctrl-C stops)", style="green")
     arguments = [
@@ -59,18 +63,21 @@ def scheduler() -> None:
     syncs = ", ".join(works.mappings) or "no sync yet"
     Screen().note(f"scheduler {os.getpid()}: {syncs} (Ctrl-C stops)", style="green")
     database = Outage("database", meanwhile="nothing is scheduled")
+    presence = Presence(works, Role.SCHEDULER)
     with stopping() as asked, _life_sign(Role.SCHEDULER, settings, works) as sign:
         while not asked.is_set():
             bell.look()
             try:
                 bring_up_to_date(works, lambda _: sign.renew())
                 tick(works)
+                presence.renew()
                 sign.renew()
             except StoreUnavailable as away:
                 database.missed(away.user_message)
             else:
                 database.answered()
             asked.wait(sweep_seconds)
+    presence.leave()
 
 
 def open_with_doorbell(settings: Settings) -> tuple[Works, tasks.Doorbell]:
@@ -81,6 +88,13 @@ def open_with_doorbell(settings: Settings) -> tuple[Works, tasks.Doorbell]:
         works.configuration.timing.linger_seconds,
     )
     return open_project(settings=settings, ring=bell.ring), bell
+
+
+def _warn_of_broker(url: str) -> None:
+    """Say at the start where Redis forgets what it is told, which nothing else shows."""
+    for one in check_broker(url, []):
+        if one.check == MEMORY and one.level is not Level.OK:
+            Screen().note(f"{one.seen}; {one.advice}", style="yellow")
 
 
 def _life_sign(role: Role, settings: Settings, works: Works) -> LifeSign:

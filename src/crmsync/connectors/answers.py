@@ -14,6 +14,10 @@ import orjson
 from crmsync.connectors.failures import excerpt_of
 from crmsync.errors import OutcomeUnknown, Unavailable
 
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What goes wrong in reading an answer of another shape than documented. Arithmetic: a moment
+beyond the years that there are."""
+
 
 class Effect(StrEnum):
     """What sending a request does, hence when it may be sent again here."""
@@ -58,6 +62,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class DailyQuota:
+    """What a CRM says is left of a day's calls, tokens or credits."""
+
+    left: int
+    total: int | None = None
+    """None where it does not say how many a day has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and what became of it, for the log and the metrics. Holds no personal data."""
 
@@ -79,6 +92,9 @@ class Exchange:
     """Why not, in a few words."""
     correlation_id: str = ""
     """The CRM's own name for the request: what its support asks for."""
+    answered_at: datetime | None = None
+    """By the CRM's clock, in whole seconds; None where it does not say."""
+    quota: DailyQuota | None = None
 
 
 Observer = Callable[[Exchange], None]
@@ -102,6 +118,29 @@ class Site:
     )
     """Whether an answer means that another access token may be accepted. Such a call is surely not
     applied, so that even a write is sent again."""
+    quota_in: Callable[[Mapping[str, str]], DailyQuota | None] = field(default=lambda _: None)
+    """Reads from an answer's headers what is left of the day."""
+
+
+def told_by(
+    left: str, total: str | None = None
+) -> Callable[[Mapping[str, str]], DailyQuota | None]:
+    """Return what reads a day's quota from headers of these names."""
+
+    def quota_in(headers: Mapping[str, str]) -> DailyQuota | None:
+        told, whole = headers.get(left, ""), headers.get(total, "") if total else ""
+        if not told.isdecimal():
+            return None
+        return DailyQuota(int(told), int(whole) if whole.isdecimal() else None)
+
+    return quota_in
+
+
+def name_in(said: object) -> str:
+    """Return what an answer calls something by: a text or a whole number; ValueError for others."""
+    if isinstance(said, bool) or not isinstance(said, str | int) or said == "":
+        raise ValueError("not a name")
+    return str(said)
 
 
 def lost(effect: Effect, message: str) -> OutcomeUnknown | Unavailable:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import http.client
 import re
+from typing import Any
 
+import orjson
 import requests
 import urllib3.exceptions
 
@@ -41,6 +43,14 @@ def excerpt_of(body: bytes) -> str:
     """Return the beginning of a body as text, with whatever looks like a secret struck out."""
     text = body[: EXCERPT_CHARACTERS * 8].decode("utf-8", "replace")
     return _SECRETS.sub(r"\1***", text)[:EXCERPT_CHARACTERS]
+
+
+def excerpt_in(document: Any) -> str:  # noqa: ANN401 (any JSON)
+    """Return the beginning of a part of an answer as text, likewise; of one too deep, nothing."""
+    try:
+        return excerpt_of(orjson.dumps(document))
+    except orjson.JSONEncodeError:  # nested too deeply
+        return ""
 
 
 def reason_of(error: BaseException) -> str:

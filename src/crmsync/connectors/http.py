@@ -37,6 +37,7 @@ from crmsync.connectors.departures import note_write
 from crmsync.connectors.failures import reason_of
 from crmsync.connectors.sockets import Adapters, Attempt
 from crmsync.connectors.throttle import Throttle, is_background
+from crmsync.connectors.waits import moment_of
 from crmsync.connectors.windows import Call
 from crmsync.errors import (
     BatchRejected,
@@ -308,6 +309,8 @@ class Transport:
                 correlation_id=answer.headers.get(self._site.correlation_header, "")
                 if answer
                 else "",
+                answered_at=moment_of(answer.headers.get("Date")) if answer else None,
+                quota=self._site.quota_in(answer.headers) if answer else None,
             )
         )
         if answer is None:

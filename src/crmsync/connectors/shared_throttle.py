@@ -19,6 +19,9 @@ from crmsync.errors import RateLimited, StoreUnavailable
 AWAY_SECONDS = 2.0
 """How long to wait for a ledger that cannot be reached."""
 
+BEGUN = "@begun"
+"""Beside the counts: since when they stand in for Redis's, in seconds."""
+
 T = TypeVar("T")
 State = Mapping[str, Mapping[str, int]]
 
@@ -57,7 +60,7 @@ class SharedThrottle:
         def admit(state: State | None, now: float) -> tuple[Mapping[str, Any], Admission]:
             windows = self._windows(state, now)
             admission = windows.admit(call, now, hold_seconds)
-            return windows.to_json(), admission
+            return _with_begin(windows, state), admission
 
         try:
             admission = wait_for(
@@ -82,10 +85,32 @@ class SharedThrottle:
         def finish(state: State | None, now: float) -> tuple[Mapping[str, Any], None]:
             windows = self._windows(state, now)
             windows.finish(grant.call, now, grant.buckets)
-            return windows.to_json(), None
+            return _with_begin(windows, state), None
 
         with suppress(StoreUnavailable):  # the slot then frees itself, a window after its deadline
             self._ledger.change(finish)
+
+    def begin(self) -> float:
+        """See Fallback; where nobody can be asked, as if nobody had begun."""
+
+        def note(state: State | None, now: float) -> tuple[Mapping[str, Any], float]:
+            begun = {"at": int(now)} if state is None else state.get(BEGUN, {"at": int(now)})
+            kept = {**self._windows(state, now).to_json(), BEGUN: begun}
+            return kept, max(0.0, now - begun["at"] - 1)
+
+        try:
+            return self._ledger.change(note)
+        except StoreUnavailable:
+            return 0.0
+
+    def end(self) -> None:
+        """See Fallback; where that cannot be kept, whoever loses Redis next waits less long."""
+
+        def forget(state: State | None, now: float) -> tuple[Mapping[str, Any], None]:
+            return self._windows(state, now).to_json(), None
+
+        with suppress(StoreUnavailable):
+            self._ledger.change(forget)
 
     def _windows(self, state: State | None, now: float) -> Windows:
         windows = Windows(self._limits)
@@ -94,3 +119,9 @@ class SharedThrottle:
         else:
             windows.take_json(state)
         return windows
+
+
+def _with_begin(windows: Windows, state: State | None) -> Mapping[str, Any]:
+    """Return the counts to keep, with what stood beside them."""
+    begun = {} if state is None or BEGUN not in state else {BEGUN: state[BEGUN]}
+    return {**windows.to_json(), **begun}

@@ -85,6 +85,18 @@ class Throttle(Protocol):
         ...
 
 
+class Fallback(Throttle, Protocol):
+    """A budget that is counted elsewhere while Redis is away."""
+
+    def begin(self) -> float:
+        """Count in Redis's stead; return for how many seconds any process has already."""
+        ...
+
+    def end(self) -> None:
+        """Leave it to Redis again."""
+        ...
+
+
 class MemoryThrottle:
     """The budget of one process, or this process's share of it."""
 
@@ -115,6 +127,13 @@ class MemoryThrottle:
         """See Throttle."""
         with self._lock:
             self._windows.finish(grant.call, self._clock(), grant.buckets)
+
+    def begin(self) -> float:
+        """See Fallback: nobody else counts here."""
+        return 0.0
+
+    def end(self) -> None:
+        """See Fallback."""
 
 
 def wait_for(
@@ -228,8 +247,10 @@ class RedisThrottle:
     """The budget of every process that shares this Redis, counted by Redis's own clock.
 
     While Redis is away, `fallback` counts (a share, or the database) after one full window of
-    silence, since nobody knows what was just sent. Whoever comes back from a fallback, or finds
-    the counts gone, asks for the same silence from all: the epoch he knows is not Redis's.
+    silence, since nobody knows what was just sent: one for all processes, begun by the first that
+    misses Redis, and for each at least a window after its own last call. Whoever comes back from a
+    fallback, or finds the counts gone, asks for the same silence from all: the epoch he knows is
+    not Redis's.
     """
 
     def __init__(  # noqa: PLR0913 (four parts, and time for tests)
@@ -237,7 +258,7 @@ class RedisThrottle:
         client: redis.Redis,
         name: str,
         limits: Sequence[Limit],
-        fallback: Throttle,
+        fallback: Fallback,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -254,6 +275,8 @@ class RedisThrottle:
         self._epoch = ""
         """Redis's, as last seen; something else while we count elsewhere."""
         self._lost_at: float | None = None
+        self._granted_at = float("-inf")
+        """When Redis last gave leave."""
         self._probe_at = 0.0
         windows = [limit.window_seconds for limit in limits]
         short = [seconds for seconds in windows if seconds <= LONGEST_SETTLING_SECONDS]
@@ -288,6 +311,7 @@ class RedisThrottle:
             except redis.RedisError:
                 self._lost()
             else:
+                self._granted_at = self._clock()
                 return Grant(call, admission.buckets, self)
         return self._from_fallback(call, hold_seconds, patience_seconds)
 
@@ -334,12 +358,15 @@ class RedisThrottle:
 
     def _lost(self) -> None:
         with self._lock:
-            if self._lost_at is None:
-                self._lost_at = self._clock()
-                self._epoch = "elsewhere"
             self._probe_at = self._clock() + PROBE_SECONDS
+            if self._lost_at is None:
+                known_since = self._clock() - self._fallback.begin()
+                self._lost_at = max(known_since, self._granted_at)
+                self._epoch = "elsewhere"
 
     def _found(self, epoch: str) -> None:
         with self._lock:
+            if self._lost_at is not None or not self._epoch:  # who began may have ended meanwhile
+                self._fallback.end()
             self._lost_at = None
             self._epoch = epoch

@@ -1,4 +1,4 @@
-"""How long a CRM asks to wait, read from what it says."""
+"""Times that a CRM names in headers: how long it asks to wait, and what its clock says."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ def retry_after(header: str | None, otherwise: float, now: datetime | None = Non
     try:
         seconds = float(header)
     except ValueError:
-        try:
-            at = parsedate_to_datetime(header)
-        except ValueError:
+        at = moment_of(header)
+        if at is None:
             return otherwise
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         seconds = (at - (now or datetime.now(UTC))).total_seconds()
     if math.isnan(seconds) or seconds <= 0:
         return otherwise
     return min(seconds, MAX_WAIT_SECONDS)
+
+
+def moment_of(header: str | None) -> datetime | None:
+    """Return the time that a header such as Date names; None for one that is absent or unreadable.
+
+    It is to the second.
+    """
+    try:
+        at = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

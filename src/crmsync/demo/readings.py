@@ -18,7 +18,8 @@ from crmsync.demo.pushes import Stage, people
 from crmsync.errors import CrmsyncError
 from crmsync.model import ProfileId
 from crmsync.sync.context import Works
-from crmsync.sync.pull import Pulled, pull
+from crmsync.sync.pull import pull
+from crmsync.sync.pulled import Pulled
 
 Traits = Mapping[ProfileId, Mapping[str, Any]]
 

@@ -12,7 +12,15 @@ from hashlib import sha256
 from typing import Any, Final
 
 from crmsync.mapping import conditions
-from crmsync.mapping.compiled import Drift, FieldMapping, Mode, OnDelete, OnMerge, SyncMapping
+from crmsync.mapping.compiled import (
+    Drift,
+    FieldMapping,
+    Mode,
+    OnDelete,
+    OnDuplicate,
+    OnMerge,
+    SyncMapping,
+)
 from crmsync.mapping.conditions import Condition
 from crmsync.mapping.fields import FieldReader
 from crmsync.mapping.predicates import predicate
@@ -83,6 +91,8 @@ def compile_mapping(
         drift=Drift(keys.drift),
         on_delete=OnDelete(keys.on_delete),
         on_merge=OnMerge(keys.on_merge),
+        on_duplicate=OnDuplicate(keys.on_duplicate),
+        reconcile=keys.reconcile,
         unless_linked=frozenset(names_of(keys.unless_linked)),
     )
 

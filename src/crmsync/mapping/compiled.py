@@ -75,6 +75,44 @@ class OnMerge(StrEnum):
     MERGE_IN_CRM = "merge_in_crm"
 
 
+class OnDuplicate(StrEnum):
+    """What follows where another record has the match key of somebody who has one."""
+
+    REPORT = "report"
+    MERGE = "merge"
+    """The CRM makes one of them; the record that is linked wins."""
+
+
+class Harm(StrEnum):
+    """What a mistake does to many records at once."""
+
+    CLEARED = "cleared"
+    """Fields that held a value hold none."""
+    CHANGED = "changed"
+    """Fields that held a value hold another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimit:
+    """How many of a sync's records one run may harm in one way."""
+
+    harm: Harm
+    share: float
+    """Of the records that the sync is linked to."""
+    at_least: int
+    """So many records may always be harmed."""
+    backfill_only: bool = False
+    """Whether only what follows from a changed mapping or a backfill is judged."""
+
+
+GUARD: Final = (
+    GuardLimit(Harm.CLEARED, 0.2, 100),
+    # Ordinary data may change everybody's last visit every day.
+    GuardLimit(Harm.CHANGED, 0.5, 500, backfill_only=True),
+)
+"""What holds where nothing is set."""
+
+
 class _LeftOut:
     """What a field's function returns where its `when` does not hold."""
 
@@ -182,8 +220,13 @@ class SyncMapping:
     drift: Drift = Drift.REPORT
     on_delete: OnDelete = OnDelete.SUPPRESS
     on_merge: OnMerge = OnMerge.KEEP
+    on_duplicate: OnDuplicate = OnDuplicate.REPORT
+    reconcile: bool = True
+    """All its records are compared with what the CRM holds every `timing.reread_seconds`."""
     unless_linked: frozenset[str] = frozenset()
     """Syncs: who has a record by one of them is not sent by this one."""
+    guard: tuple[GuardLimit, ...] = GUARD
+    """Beyond which a run stops and asks. No part of the hash: nothing is to be sent anew for it."""
     is_followed: bool = False
     """Another one names it so: it is read back, to see which of its leads were converted."""
 

@@ -24,11 +24,12 @@ from crmsync.mapping.connections import (
     with_kept_tokens,
 )
 from crmsync.mapping.declared import Declared, check_declared
+from crmsync.mapping.guarding import guard_of
 from crmsync.mapping.problems import Place, Problems, did_you_mean, listed
 from crmsync.mapping.project_spec import IdentityKeys, ProjectKeys
 from crmsync.mapping.pulls import pulled_names
 from crmsync.mapping.shape import checked
-from crmsync.mapping.spec import MappingKeys
+from crmsync.mapping.spec import GuardKeys, MappingKeys
 from crmsync.mapping.together import check_together
 from crmsync.mapping.vocabulary import Vocabulary
 from crmsync.mapping.yaml_nodes import MAX_BYTES, MapNode, ScalarNode, node_at, read_yaml
@@ -96,7 +97,7 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
     project = checked(root, ProjectKeys, project_env, problems) if root else None
     files = _read_files(path.parent, problems)
     if root is None or project is None:
-        _compile_all(files, root, env, {}, problems)
+        _compile_all(files, root, env, {}, problems, GuardKeys())
         raise ConfigError(problems=problems.errors)
     pulled, company_pulled = _pulled(files.values())
     people = Vocabulary(
@@ -115,7 +116,7 @@ def load_configuration(  # noqa: PLR0913 - the one door, every argument but two 
         pulled=company_pulled,
     )
     vocabularies = {"profiles": people, "companies": companies}
-    mappings = _compile_all(files, root, env, vocabularies, problems)
+    mappings = _compile_all(files, root, env, vocabularies, problems, project.guard)
     declared = {name: declared_by(name) for name in _connectors(project) if name in connectors}
     connections = read_connections(project, root, connectors, declared, problems)
     for mapping in mappings:
@@ -191,12 +192,13 @@ def _pulled(roots: Iterable[MapNode]) -> tuple[set[str], set[str]]:
     return people | {f"{_OF_COMPANY}{name}" for name in companies}, companies
 
 
-def _compile_all(
+def _compile_all(  # noqa: PLR0913, PLR0917 - what all files are read with
     roots: Mapping[str, MapNode],
     project: MapNode | None,
     env: Mapping[str, str],
     vocabularies: Mapping[str, Vocabulary],
     problems: Problems,
+    guard: GuardKeys,
 ) -> tuple[SyncMapping, ...]:
     """Check and compile every mapping; without a vocabulary only what needs none is checked."""
     compiled = []
@@ -209,7 +211,8 @@ def _compile_all(
         _check_pair(keys, root, seen, names, problems)
         if vocabulary := vocabularies.get(keys.source):
             mapping = compile_mapping(sync, keys, root, vocabulary, problems)
-            compiled.append((mapping, root))
+            guarded = replace(mapping, guard=guard_of(keys.guard, guard))
+            compiled.append((guarded, root))
     check_together(compiled, roots, problems)
     if not compiled and not problems.errors:
         problems.warn(Place(f"{MAPPINGS}/"), "no mapping yet: nothing will be sent")

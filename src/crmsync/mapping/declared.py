@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from crmsync.mapping.compiled import OnMerge, SyncMapping
+from crmsync.mapping.compiled import OnDuplicate, OnMerge, SyncMapping
 from crmsync.mapping.problems import Problems
 from crmsync.mapping.yaml_nodes import MapNode
 from crmsync.model import Timing
@@ -40,6 +40,9 @@ def check_declared(
         message = f"{connector} merges no records when asked to: say `on_merge: keep`; what people "
         message += "merge in the CRM is followed"
         problems.error(root.key_places["on_merge"], message)
+    if mapping.on_duplicate is OnDuplicate.MERGE and not crm.merges:
+        message = f"{connector} merges no records when asked to: say `on_duplicate: report`"
+        problems.error(root.key_places["on_duplicate"], message)
     references = crm.reference_fields.get(mapping.object_type, {})
     tied = {references[other]: other for other, _ in mapping.associations if other in references}
     for line in mapping.fields:

@@ -9,11 +9,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from crmsync.mapping.spec import ConditionText, Keys, Name
+from crmsync.mapping.spec import ConditionText, GuardKeys, Keys, Name, Share
 
 Amount: TypeAlias = Annotated[int, Field(gt=0)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
-Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 
 
 class OAuthKeys(Keys):
@@ -126,3 +125,6 @@ class ProjectKeys(Keys):
         {}, description="Traits of your own and their types."
     )
     timing: TimingKeys = TimingKeys()
+    guard: GuardKeys = Field(
+        GuardKeys(), description="When a run stops and asks, for every mapping without its own."
+    )

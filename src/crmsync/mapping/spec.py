@@ -33,6 +33,7 @@ Scalar: TypeAlias = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
 ]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 ConditionText: TypeAlias = Annotated[
     str, Field(description='A condition, such as plan = "pro" AND visits > 5.')
 ]
@@ -186,6 +187,25 @@ class DealKeys(Keys):
     )
 
 
+class GuardKeys(Keys):
+    """How much of a sync's records a run may change before it stops and asks."""
+
+    changed: Share | None = Field(
+        None,
+        description="The share in which fields that hold a value may get another one. Without it "
+        "half of them, and only in what follows from a changed mapping or a backfill.",
+    )
+    cleared: Share | None = Field(
+        None, description="The share in which fields that hold a value may be emptied; else 0.2."
+    )
+    at_least: int | None = Field(
+        None,
+        ge=0,
+        description="So many records may always be changed; else 100, and 500 where `changed` is "
+        "not set.",
+    )
+
+
 AnyNames: TypeAlias = Annotated[
     Annotated[Name, Tag("text")]
     | Annotated[list[Name], Field(min_length=1, max_length=20), Tag("list")],
@@ -249,6 +269,17 @@ class MappingKeys(Keys):
     on_merge: Literal["keep", "merge_in_crm"] = Field(
         "keep",
         description="Where two people turn out to be one: their records stay two, or are merged.",
+    )
+    on_duplicate: Literal["report", "merge"] = Field(
+        "report",
+        description="Where another record has the key of somebody who has one: told, or merged.",
+    )
+    reconcile: bool = Field(
+        default=True,
+        description="Whether all its records are compared with the CRM's now and then.",
+    )
+    guard: GuardKeys = Field(
+        GuardKeys(), description="When a run stops and asks, where not as in crmsync.yaml."
     )
 
 

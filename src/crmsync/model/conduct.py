@@ -74,3 +74,5 @@ class RunTrigger(StrEnum):
     COMMAND = "command"
     PULL = "pull"
     """What the CRM changed was read."""
+    UNDO = "undo"
+    """What a run wrote was put back."""

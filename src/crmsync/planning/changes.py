@@ -63,6 +63,20 @@ def difference(desired: Fields, known: Fields, phones: Collection[str] = ()) -> 
     return changes
 
 
+def cleared(changes: Mapping[str, Change]) -> list[str]:
+    """Return the fields that hold a value and are to hold none."""
+    return [name for name, (before, after) in changes.items() if after is None is not before]
+
+
+def overwritten(changes: Mapping[str, Change]) -> list[str]:
+    """Return the fields that hold a value and are to hold another one."""
+    return [
+        name
+        for name, (before, after) in changes.items()
+        if before is not None and after is not None
+    ]
+
+
 def phone_fields(names: Iterable[str], schema: Mapping[str, FieldSchema]) -> tuple[str, ...]:
     """Return which of the fields hold phone numbers."""
     return tuple(n for n in names if n in schema and schema[n].type is FieldType.PHONE)

@@ -90,6 +90,9 @@ def _judge_one(
     if one.same(found, one.desired):  # they came to the same value by themselves
         verdict.known[one.name] = found
         return
+    is_ours = one.owner in {Owner.OURS, Owner.OURS_AT_ONCE}
+    if is_ours and one.desired is None and before is None:
+        return  # what we neither want nor ever wrote is somebody else's, and not ours to clear
     match one.owner:
         case Owner.OURS:
             verdict.drifted[one.name] = before, found

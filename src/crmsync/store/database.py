@@ -92,6 +92,15 @@ class Database:
         moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         return moment.astimezone(UTC)
 
+    def product(self) -> str:
+        """Return which database this is, with its version: `PostgreSQL 15.18`."""
+        if self.is_sqlite:
+            with self.read():  # that it can be opened
+                return f"SQLite {sqlite3.sqlite_version}"
+        with self.read() as connection:
+            number = connection.execute(text("SHOW server_version")).scalar_one()
+        return f"PostgreSQL {str(number).split()[0]}"
+
     def dispose(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()

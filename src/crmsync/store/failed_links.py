@@ -114,8 +114,26 @@ def revive(connection: Connection, ids: Sequence[LinkId], now: datetime) -> None
             links.c.lease_token.is_(None),
             links.c.state.in_(REPLAYABLE),
         )
-        .values(state=LinkState.ACTIVE, attempts=0, due_at=now, wake_at=now)
+        .values(state=LinkState.ACTIVE, attempts=0, crashes=0, due_at=now, wake_at=now)
     )
+
+
+def revive_refused(
+    connection: Connection, name: str, object_type: str, fields: Collection[str], now: datetime
+) -> int:
+    """Let links be tried again that were refused for one of these fields; return how many."""
+    revived = connection.execute(
+        update(links)
+        .where(
+            links.c.connection == name,
+            links.c.object_type == object_type,
+            links.c.state == LinkState.DEAD,
+            links.c.lease_token.is_(None),
+            links.c.error_field.in_(fields),
+        )
+        .values(state=LinkState.ACTIVE, attempts=0, crashes=0, due_at=now, wake_at=now)
+    )
+    return revived.rowcount
 
 
 def make_again(connection: Connection, ids: Collection[LinkId], now: datetime) -> None:
@@ -136,6 +154,7 @@ def make_again(connection: Connection, ids: Collection[LinkId], now: datetime) -
             verify_at=None,
             desired_version=links.c.desired_version + 1,
             attempts=0,
+            crashes=0,
             due_at=now,
             wake_at=now,
         )

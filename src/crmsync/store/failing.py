@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from crmsync.model import LinkId, ProfileId, RunTrigger
 from crmsync.store import bulk
 from crmsync.store.links import LinkState
 from crmsync.store.read_log import ACTION
 from crmsync.store.runs import log_entries
-from crmsync.store.tables import field_flips, links, runs, sync_log, syncs
+from crmsync.store.tables import duplicates, field_flips, links, runs, sync_log, syncs
 from crmsync.store.vault import Vault
 
 NOTICED, FROZEN = "noticed", "frozen"
 """States of what no link fails for: a person may have to do something about it all the same."""
 FROZEN_CODE = "FROZEN"
-_LINK_LEVEL = ("RECORD_DELETED", "RECORD_TAKEN", FROZEN_CODE)
-"""Codes of the log that are told by what holds now: a link's state, or a frozen field."""
+DUPLICATE = "DUPLICATE_RECORD"
+_LINK_LEVEL = ("RECORD_DELETED", "RECORD_TAKEN", FROZEN_CODE, DUPLICATE)
+"""Codes of the log that are told by what holds now: a link's state, a frozen field, a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,23 @@ def noticed(connection: Connection, vault: Vault, since: datetime) -> list[Failu
         )
         .group_by(*cause)
         .order_by(number.desc())
+    ).all()
+    return _groups(connection, vault, groups, NOTICED)
+
+
+def doubled(connection: Connection, vault: Vault) -> list[FailureGroup]:
+    """Return the records that are nobody's and have the key of somebody with another one."""
+    cause = (duplicates.c.connection, duplicates.c.object_type, duplicates.c.error_field)
+    groups = connection.execute(
+        select(
+            *cause,
+            literal("pull").label("error_class"),
+            literal(DUPLICATE).label("error_code"),
+            func.count().label("links"),
+            func.max(duplicates.c.link_id).label("example"),
+        )
+        .group_by(*cause)
+        .order_by(func.count().desc())
     ).all()
     return _groups(connection, vault, groups, NOTICED)
 

@@ -36,6 +36,8 @@ class ToRead:
     told: int
     successor: CrmId | None = None
     """The record that it was merged into, where only a webhook says so."""
+    until: datetime | None = None
+    """Until when nobody else reads it."""
 
 
 def take(
@@ -124,7 +126,7 @@ def claim(  # noqa: PLR0913 - a claim is all of these
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    taken = [ToRead(*row) for row in rows]
+    taken = [ToRead(*row, until=until) for row in rows]
     connection.execute(
         update(hints)
         .where(
@@ -137,20 +139,29 @@ def claim(  # noqa: PLR0913 - a claim is all of these
     return taken
 
 
-def done(connection: Connection, name: str, read: Sequence[ToRead]) -> None:
-    """Forget records that were read, unless they were told of again meanwhile."""
-    by_count: dict[tuple[str, int], list[CrmId]] = {}
+def done(connection: Connection, name: str, read: Sequence[ToRead], now: datetime) -> None:
+    """Forget records that were read, unless they were told of again meanwhile.
+
+    One that somebody else has read since is read once more: which of the two read the later value
+    is not known, and a worker that was asleep takes the older one last.
+    """
+    by_type: dict[str, list[ToRead]] = {}
     for one in read:
-        by_count.setdefault((one.object_type, one.told), []).append(one.crm_id)
-    for (object_type, told), ids in by_count.items():
-        connection.execute(
-            delete(hints).where(
-                hints.c.connection == name,
-                hints.c.object_type == object_type,
-                hints.c.told == told,
-                bulk.among(connection, hints.c.crm_id, ids),
-            )
+        by_type.setdefault(one.object_type, []).append(one)
+    for object_type, some in by_type.items():
+        ids = [one.crm_id for one in some]
+        asked = (
+            hints.c.connection == name,
+            hints.c.object_type == object_type,
+            bulk.among(connection, hints.c.crm_id, ids),
         )
+        rows = connection.execute(select(hints.c.crm_id).where(*asked).with_for_update())
+        gone = set(ids) - set(rows.scalars())
+        for told, until in {(one.told, one.until) for one in some}:
+            connection.execute(
+                delete(hints).where(*asked, hints.c.told == told, hints.c.due_at == until)
+            )
+        ask(connection, name, {(object_type, crm_id) for crm_id in gone}, now)
 
 
 def next_due(connection: Connection, name: str, object_types: Collection[str]) -> datetime | None:

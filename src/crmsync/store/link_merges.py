@@ -24,7 +24,8 @@ class Duplicate:
 
     winner_link: LinkId
     winner: CrmId
-    loser_link: LinkId
+    loser_link: LinkId | None
+    """None where the other record is no link's."""
     loser: CrmId
 
 
@@ -59,7 +60,8 @@ def duplicates(connection: Connection, name: str, object_type: str, limit: int) 
 
 def merged(connection: Connection, pair: Duplicate, stays: CrmId, now: datetime) -> None:
     """Keep one link for two records that were merged; it is read before it is written."""
-    link_records.forget(connection, [pair.loser_link])
+    if pair.loser_link is not None:
+        link_records.forget(connection, [pair.loser_link])
     row = connection.execute(
         select(links.c.desired_version, links.c.lease_token, links.c.wake_at, links.c.state)
         .where(links.c.id == pair.winner_link)
@@ -79,9 +81,9 @@ def merged(connection: Connection, pair: Duplicate, stays: CrmId, now: datetime)
     )
 
 
-def refused(connection: Connection, pair: Duplicate, code: str) -> None:
+def refused(connection: Connection, loser: LinkId, code: str) -> None:
     """Leave two records to a person that the CRM does not merge."""
-    connection.execute(update(links).where(links.c.id == pair.loser_link).values(error_code=code))
+    connection.execute(update(links).where(links.c.id == loser).values(error_code=code))
 
 
 def follow_merges(

@@ -14,7 +14,7 @@ from crmsync.model import CrmId, LinkId, ProfileId, RunTrigger, Value
 from crmsync.planning.reading import Flips
 from crmsync.store import bulk
 from crmsync.store.links import PRIORITY_LIVE, LinkState, earliest, open_snapshot, snapshot_context
-from crmsync.store.tables import field_flips, links
+from crmsync.store.tables import duplicates, field_flips, links
 from crmsync.store.vault import Vault
 
 
@@ -155,7 +155,9 @@ def _is_to_be_read(row: Any) -> bool:
 
 def forget(connection: Connection, ids: Collection[LinkId]) -> None:
     """Forget links whose record is no more, or another link's by now."""
-    thaw(connection, ids)  # SQLite gives the id of the last row to the next one
+    # SQLite gives the id of the last row to the next one: nothing may hang on it.
+    thaw(connection, ids)
+    connection.execute(delete(duplicates).where(bulk.among(connection, duplicates.c.link_id, ids)))
     connection.execute(delete(links).where(bulk.among(connection, links.c.id, ids)))
 
 

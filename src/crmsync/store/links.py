@@ -34,6 +34,12 @@ PRIORITY_LIVE = 0
 PRIORITY_BACKFILL = 9
 PRIORITIES = (PRIORITY_LIVE, PRIORITY_BACKFILL)
 """The most urgent first."""
+LINKS_AFTER_ONE_CRASH = 100
+"""So many are claimed together whose worker vanished: one call of most CRMs."""
+CRASHES_OF_A_SUSPECT = 2
+"""In a row, from which on a link is claimed alone."""
+CRASHES_BEFORE_PARKING = 5
+"""In a row, the last three of them alone: it is the record that ends its workers."""
 
 
 class LinkState(StrEnum):
@@ -89,12 +95,20 @@ class Claim:
     """Of the last attempt, where it failed."""
     abandoned: bool
     """Its last worker vanished: what that one sent may still be applied."""
+    crashes: int
+    """How often in a row its worker vanished."""
     verify_at: datetime | None
     """When the settle time after an uncertain write is over."""
     verify: bool
     """It is over: read the record before writing."""
     create_intent_at: datetime | None
     """A create may be in flight or may have landed since then."""
+    priority: int = PRIORITY_LIVE
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether its workers vanished too often, it alone at last, for that to be chance."""
+        return self.crashes >= CRASHES_BEFORE_PARKING
 
     @property
     def losses(self) -> int:
@@ -128,7 +142,7 @@ CLAIMED = tuple(
     for name in (
         "id", "profile_id", "crm_id", "desired_version", "acked_version", "snapshot_sealed",
         "trigger", "wake_at", "due_at", "verify_at", "attempts", "error_class", "lease_token",
-        "create_intent_at",
+        "create_intent_at", "crashes", "priority",
     )
 )  # fmt: skip
 
@@ -196,8 +210,16 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
     lease: timedelta,
     limit: int,
     priorities: Sequence[int] = PRIORITIES,
+    suspects: bool = True,
 ) -> Lease:
-    """Lease up to `limit` links that need attention, the most urgent first."""
+    """Lease up to `limit` links that need attention, the most urgent first.
+
+    Where the first of them is one whose worker vanished, only its like are leased, and few: if it
+    is one of them that ends its workers, it is alone before long, and the others are delivered.
+    Without `suspects` those are left out that are claimed one by one.
+    """
+    crashes = links.c.crashes + case((links.c.lease_token.is_not(None), 1), else_=0)
+    innocent = [] if suspects else [crashes < CRASHES_OF_A_SUSPECT]
     rows: list[Any] = []
     for priority in priorities:
         # One range of the index each: what is not due yet is never walked through.
@@ -209,16 +231,19 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
                 links.c.priority == priority,
                 links.c.wake_at <= now,
                 links.c.state == LinkState.ACTIVE,
+                *innocent,
             )
             .order_by(links.c.wake_at)
             .limit(limit - len(rows))
             .with_for_update(skip_locked=True)
         ).all()
+    number = _crashes(rows[0]) if rows else 0
+    rows = [row for row in rows if _crashes(row) == number][: _together(number, limit)]
     token, until = secrets.token_hex(16), now + lease
     connection.execute(
         update(links)
         .where(bulk.among(connection, links.c.id, [row.id for row in rows]))
-        .values(lease_token=token, wake_at=until, due_at=None, verify_at=None)
+        .values(lease_token=token, wake_at=until, due_at=None, verify_at=None, crashes=number)
     )
     return Lease(name, object_type, token, now, [_claim(vault, row, now) for row in rows])
 
@@ -356,6 +381,7 @@ def _primary_links(
             links.c.state,
             links.c.priority,
             links.c.trigger,
+            links.c.crashes,
         )
         .where(bulk.among(connection, links.c.profile_id, profile_ids), links.c.is_primary)
         .order_by(links.c.id)
@@ -377,6 +403,7 @@ def _new_link(mark: Mark) -> dict[str, Any]:
         "priority": mark.priority,
         "trigger": mark.trigger,
         "attempts": 0,
+        "crashes": 0,
         "state": LinkState.ACTIVE,
     }
 
@@ -394,11 +421,25 @@ def _remarked(row: Any, mark: Mark) -> dict[str, Any]:
         "priority": min(row.priority, mark.priority) if dirty else mark.priority,
         "trigger": mark.trigger if sooner else row.trigger,
         "attempts": 0,
+        # A new value is a new chance for whoever was set aside; before, it would hide the pattern.
+        "crashes": row.crashes if row.state == LinkState.ACTIVE else 0,
         "error_class": None,
         "error_code": None,
         "error_field": None,
         "state": LinkState.ACTIVE,
     }
+
+
+def _crashes(row: Any) -> int:
+    """Return how often in a row its worker vanished; a lease still there has ended by itself."""
+    crashes: int = row.crashes + (row.lease_token is not None)
+    return crashes
+
+
+def _together(crashes: int, limit: int) -> int:
+    if crashes >= CRASHES_OF_A_SUSPECT:
+        return 1
+    return min(limit, LINKS_AFTER_ONE_CRASH) if crashes else limit
 
 
 def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
@@ -417,9 +458,11 @@ def _claim(vault: Vault, row: Any, now: datetime) -> Claim:
         attempts=row.attempts,
         error_class=row.error_class,
         abandoned=row.lease_token is not None,
+        crashes=_crashes(row),
         verify_at=row.verify_at,
         verify=not is_readable or (row.verify_at is not None and row.verify_at <= now),
         create_intent_at=row.create_intent_at,
+        priority=row.priority,
     )
 
 

@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from crmsync.model import CrmId, Failure, LinkId, Outcome, RunId, Value
+from crmsync.planning.changes import cleared, overwritten
 from crmsync.store import bulk, runs
 from crmsync.store.links import (
     Claim,
@@ -96,7 +97,7 @@ def settle(  # noqa: PLR0913 - one commit; each is a part of it
     late = [s for s in settlements if s.claim.link_id not in held]
     done = [*mine, *late]
     bulk.update(connection, links, [_settled(vault, s, held[s.claim.link_id], now) for s in mine])
-    _ask_to_verify(connection, [*overwritten, *(s.claim.link_id for s in late)], verify_late_at)
+    ask_to_verify(connection, [*overwritten, *(s.claim.link_id for s in late)], verify_late_at)
     bulk.insert(
         connection,
         sync_log,
@@ -173,13 +174,19 @@ def _one_link_per_record(
     return kept, overwritten
 
 
+ONE_PERSON = (
+    "where both profiles are one person and at most one of them has a user id, send an alias with "
+    "both ids. Where each has a user id of its own, which nothing joins, or they are two people,"
+)
+"""What to do about two profiles of one record; how the two are parted depends."""
+
+
 def record_taken(crm_id: CrmId | None) -> Failure:
     """Return why a record cannot be written for a second profile."""
     return Failure(
         code="RECORD_TAKEN",
         message=f"record {crm_id} already belongs to another profile",
-        hint="where both profiles are one person, send an alias with both ids. Where they are "
-        "two, correct the match key that they share, then replay",
+        hint=f"{ONE_PERSON} correct the match key that they share, then `crmsync replay`",
     )
 
 
@@ -224,6 +231,7 @@ def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, 
         "wake_at": earliest(due, verify) if live else None,
         "lease_token": None,
         "attempts": s.attempts,
+        "crashes": 0,
         "error_class": s.error_class,
         "error_code": s.failure.code if s.failure else None,
         "error_field": s.failure.field if s.failure else None,
@@ -232,7 +240,7 @@ def _settled(vault: Vault, s: Settlement, row: Any, now: datetime) -> dict[str, 
     }
 
 
-def _ask_to_verify(connection: Connection, ids: Sequence[LinkId], verify_at: datetime) -> None:
+def ask_to_verify(connection: Connection, ids: Sequence[LinkId], verify_at: datetime) -> None:
     """Have records read again that somebody else wrote to."""
     if not ids:
         return
@@ -281,16 +289,27 @@ def _count(
     connection: Connection, settlements: Sequence[Settlement], calls: int, now: datetime
 ) -> Counter[str]:
     """Add to the runs what the settlements came to; return it for all of them together."""
-    by_run: dict[RunId, list[str]] = {}
+    by_run: dict[RunId, list[Settlement]] = {}
     for s in settlements:
-        by_run.setdefault(s.run_id, []).append(_column(s))
+        by_run.setdefault(s.run_id, []).append(s)
     total: Counter[str] = Counter()
-    for run_id, columns in by_run.items():
-        counts = Counter(columns)
+    for run_id, some in by_run.items():
+        counts = Counter(map(_column, some))
         total += counts
-        runs.add(connection, run_id, counts, calls=calls, now=now)
+        runs.add(connection, run_id, counts + _harm(some), calls=calls, now=now)
         calls = 0  # a batch may serve several runs; its calls are counted once
     return total
+
+
+def _harm(settlements: Sequence[Settlement]) -> Counter[str]:
+    """Count the records in which values were lost: what the guard judges a run by."""
+    written = [
+        s.changes for s in settlements if s.outcome is Outcome.SUCCEEDED and s.action != "create"
+    ]
+    return Counter(
+        cleared=sum(bool(cleared(changes)) for changes in written),
+        changed=sum(bool(overwritten(changes)) for changes in written),
+    )
 
 
 def _column(s: Settlement) -> str:

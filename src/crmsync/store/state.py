@@ -1,16 +1,17 @@
-"""What is known about connections and syncs between runs: pauses, live fields, mapping versions."""
+"""What is known about connections and syncs between runs: pauses, budgets, mapping versions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from crmsync.model import Directory, FieldSchema, FieldType, ObjectSchema, ProfileId
+from crmsync.model import ProfileId
 from crmsync.store import bulk
-from crmsync.store.tables import connections, object_schemas, syncs
+from crmsync.store.tables import connections, syncs
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ class SyncState:
     rests_until: datetime | None = None
     """It does not fit the CRM as it is: tried again then, or when it changes."""
     rest_message: str | None = None
+    paused_why: str | None = None
+    """Why, where it was not a person who paused it."""
+    held_at: datetime | None = None
+    held: dict[str, Any] | None = None
+    """What its next run would do to too many records; read by `holds`."""
+    let_through: dict[str, Any] | None = None
+    """What of that a person has allowed."""
+
+
+_KNOWN = select(*(syncs.c[field.name] for field in fields(SyncState)))
 
 
 def pause(connection: Connection, name: str, until: datetime, cause: str, message: str) -> None:
@@ -145,62 +156,14 @@ def save_throttle(connection: Connection, name: str, state: dict[str, object]) -
     connection.execute(update(connections).where(connections.c.name == name).values(throttle=state))
 
 
-def find_schema(
-    connection: Connection, name: str, object_type: str, newer_than: datetime
-) -> ObjectSchema | None:
-    """Return the CRM's fields as last described, unless that is too long ago."""
-    row = connection.execute(
-        select(object_schemas.c.fields).where(
-            object_schemas.c.connection == name,
-            object_schemas.c.object_type == object_type,
-            object_schemas.c.fetched_at > newer_than,
-        )
-    ).first()
-    if row is None:
-        return None
-    fields = {
-        field["name"]: FieldSchema(
-            **field
-            | {
-                "type": FieldType(field["type"]),
-                "options": tuple((value, label) for value, label in field["options"]),
-                "directory": Directory(field["directory"]) if field["directory"] else None,
-            }
-        )
-        for field in row.fields
-    }
-    return ObjectSchema(object_type, fields)
-
-
-def save_schema(connection: Connection, name: str, schema: ObjectSchema, now: datetime) -> None:
-    """Remember the CRM's fields."""
-    forget_schema(connection, name, schema.object_type)
-    row = {
-        "connection": name,
-        "object_type": schema.object_type,
-        "fields": [asdict(field) for field in schema.fields.values()],
-        "fetched_at": now,
-    }
-    bulk.insert(connection, object_schemas, [row])
-
-
-def forget_schema(connection: Connection, name: str, object_type: str) -> None:
-    """Have the CRM's fields described again before the next push."""
-    connection.execute(
-        delete(object_schemas).where(
-            object_schemas.c.connection == name, object_schemas.c.object_type == object_type
-        )
-    )
-
-
 def list_syncs(connection: Connection) -> dict[str, SyncState]:
     """Return what is known of every sync, by name."""
-    return {row.name: SyncState(*row) for row in connection.execute(select(syncs))}
+    return {row.name: SyncState(*row) for row in connection.execute(_KNOWN)}
 
 
 def lock_sync(connection: Connection, name: str) -> SyncState | None:
     """Return what is known of a sync, locked for the rest of the transaction."""
-    row = connection.execute(select(syncs).where(syncs.c.name == name).with_for_update()).first()
+    row = connection.execute(_KNOWN.where(syncs.c.name == name).with_for_update()).first()
     return SyncState(*row) if row else None
 
 
@@ -223,9 +186,13 @@ def marked_up_to(connection: Connection, name: str, after: ProfileId | None) -> 
     connection.execute(update(syncs).where(syncs.c.name == name).values(marking_after=after))
 
 
-def set_paused(connection: Connection, name: str, at: datetime | None) -> None:
-    """Pause a sync, or resume it with None."""
-    connection.execute(update(syncs).where(syncs.c.name == name).values(paused_at=at))
+def set_paused(
+    connection: Connection, name: str, at: datetime | None, why: str | None = None
+) -> None:
+    """Pause a sync, or resume it with None; `why` says what else than a person's word did it."""
+    connection.execute(
+        update(syncs).where(syncs.c.name == name).values(paused_at=at, paused_why=why)
+    )
 
 
 def list_pauses(connection: Connection, now: datetime) -> Sequence[Pause]:

@@ -174,6 +174,8 @@ links = Table(
     Column("snapshot_sealed", LargeBinary),  # links:<id>
     # When something was last sent of it: what was read of the record before may be older.
     Column("written_at", Instant),
+    # When the last reading of everything came upon the record.
+    Column("seen_at", Instant),
     # When the difference is due, by the earliest trigger among what changed; null: not by itself.
     Column("due_at", Instant),
     # When to read the record again, because a write may have been applied late.
@@ -185,6 +187,8 @@ links = Table(
     Column("trigger", String(8), nullable=False),
     Column("lease_token", String(32)),
     Column("attempts", Integer, nullable=False),
+    # How often in a row a worker vanished while it held this row.
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
     Column("error_class", String(16)),
     Column("error_code", Text),
     Column("error_field", Text),
@@ -263,6 +267,10 @@ cursors = Table(
     Column("read_at", Instant),
     # When all of it was last read from the beginning.
     Column("swept_at", Instant),
+    # How far the reading of all of it is that was begun and is not over, and since when it goes on:
+    # whatever process takes it over, the same is not seen yet.
+    Column("sweep_cursor", Text),
+    Column("sweep_began_at", Instant),
     # Who reads: its lease.
     Column("lease_token", String(32)),
     Column("lease_until", Instant),
@@ -299,6 +307,23 @@ watches = Table(
     Column("connection", Text, primary_key=True),
     # When somebody looks whether it still does: the CRM ends or deletes what nobody renews.
     Column("look_at", Instant, nullable=False),
+)
+
+# Records that are no link's, and whose key says that they are somebody's who has another one.
+duplicates = Table(
+    "duplicates",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object_type", Text, primary_key=True),
+    Column("crm_id", Text, primary_key=True),
+    Column("link_id", BigInteger, nullable=False, index=True),
+    Column("linked_crm_id", Text, nullable=False),  # the record of that link
+    Column("error_field", Text, nullable=False),  # the key that both have
+    Column("found_at", Instant, nullable=False),
+    # When both were last read and it was still so.
+    Column("confirmed_at", Instant, nullable=False),
+    # Why the CRM does not merge the two, where it was asked to.
+    Column("refused", Text),
 )
 
 owners = Table(
@@ -376,10 +401,37 @@ syncs = Table(
     # Up to which profile id a new mapping has marked its links; null when it is done.
     Column("marking_after", String(26)),
     Column("paused_at", Instant),
+    Column("paused_why", Text),
     # A mapping that does not fit the CRM keeps its own sync waiting, not the whole connection.
     Column("rests_until", Instant),
     Column("rest_message", Text),
+    # Held, because its next run would change too much: what it would do, and what of that a person
+    # has let through. Counts, names of fields and ids of profiles; see `holds.py`.
+    Column("held_at", Instant),
+    Column("held", document()),
+    Column("let_through", document()),
     UniqueConstraint("connection", "object_type"),
+)
+
+# Who is at work, for people to see: nothing else hangs on it.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("outdated", document(), nullable=False),  # names of syncs with a newer mapping
+)
+
+# One row: the oldest revision of the tables whose release works with them as they are now.
+schema_support = Table(
+    "schema_support",
+    metadata,
+    Column("revision", String(32), primary_key=True),
 )
 
 schedule_ticks = Table(
@@ -408,6 +460,9 @@ runs = Table(
     Column("retried", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("calls", Integer, nullable=False),
+    # Records in which values gave way to none, or to others: counted for the guard.
+    Column("cleared", Integer, nullable=False, server_default=text("0")),
+    Column("changed", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("sync", "trigger", "window_start"),
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from crmsync.mapping.compiled import SyncMapping
 from crmsync.model import RunId, RunTrigger
-from crmsync.store import links, runs, state
+from crmsync.store import holds, links, runs, state
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import Rest
 from crmsync.sync.flight import Progress, Tally, ignore
@@ -59,10 +59,15 @@ def push_now(  # noqa: PLR0913 - what to push, and how the person who waits hear
     go_on: Callable[[], bool] = lambda: True,
     progress: Progress = ignore,
     trigger: RunTrigger = RunTrigger.COMMAND,
+    yes: bool = False,
 ) -> Pushed:
-    """Send what is due, round after round, until nothing is due soon or there is no getting on."""
+    """Send what is due, round after round, until nothing is due soon or there is no getting on.
+
+    A sync that is held is judged anew; with `yes`, what its guard stops it for is let through.
+    """
     sync = works.open_sync(mapping)
-    run = works.store.database.transact(lambda c: _begin(works, c, mapping, trigger))
+    database = works.store.database
+    run = database.transact(lambda c: _begin(works, c, mapping, trigger, yes=yes))
     total = Tally()
     waited_in_vain = 0.0
     while go_on():
@@ -75,6 +80,11 @@ def push_now(  # noqa: PLR0913 - what to push, and how the person who waits hear
         )
         total = _sum(done, latest)
         progress(total)
+        if latest.held is not None and yes:
+            database.transact(lambda c: holds.let_through(c, mapping.sync))
+            continue
+        if latest.held is not None:
+            break
         pause = _pause(works, mapping, latest.rest)
         if pause is None:
             break
@@ -84,16 +94,19 @@ def push_now(  # noqa: PLR0913 - what to push, and how the person who waits hear
             total.rest = pause
             break
         wait(pause.seconds, pause.message)
-    works.store.database.transact(lambda c: runs.finish(c, run, works.store.database.now(c)))
+    database.transact(lambda c: runs.finish(c, run, database.now(c)))
     return Pushed(run, total, _verification(works, mapping))
 
 
 def _begin(
-    works: Works, connection: Connection, mapping: SyncMapping, trigger: RunTrigger
+    works: Works, connection: Connection, mapping: SyncMapping, trigger: RunTrigger, *, yes: bool
 ) -> RunId:
-    """Open the run; whoever asks has cured what halted the connection."""
+    """Open the run; whoever asks has cured what halted the connection, or held the sync."""
     now = works.store.database.now(connection)
     state.resume(connection, mapping.connection)
+    if yes:
+        holds.let_through(connection, mapping.sync)
+    holds.judge_anew(connection, mapping.sync)
     return runs.open_run(
         connection, mapping.sync, mapping.connection, mapping.object_type, trigger, now, now
     )
@@ -133,4 +146,5 @@ def _sum(one: Tally, other: Tally) -> Tally:
         one.calls + other.calls,
         other.rest,
         one.fenced + other.fenced,
+        held=other.held,
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from crmsync.mapping.compiled import PullField
 from crmsync.mapping.values import Unusable
-from crmsync.model import Failure
+from crmsync.model import CrmId, Failure
+from crmsync.store.failing import DUPLICATE
 
 
 def unknown_name(pull: PullField) -> Failure:
@@ -48,6 +49,17 @@ def drift(drifted: Iterable[str]) -> Failure:
         hint="it is overwritten when our value changes; `drift: reassert` overwrites it at once, "
         "`conflict: newest` lets the CRM win",
         field=names[0],
+    )
+
+
+def duplicate(crm_id: CrmId, linked: CrmId, name: str) -> Failure:
+    """Return what is told of a record that is nobody's and has somebody's key."""
+    return Failure(
+        code=DUPLICATE,
+        message=f"record {crm_id} has the same {name} as record {linked}, which is this profile's",
+        hint="merge the two in the CRM, or correct the key of the one that is somebody else's; "
+        "`on_duplicate: merge` in the mapping has them merged where the CRM can",
+        field=name,
     )
 
 

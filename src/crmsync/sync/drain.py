@@ -24,6 +24,7 @@ from crmsync.model import ProfileKind
 from crmsync.store import links, state
 from crmsync.sync.context import Works
 from crmsync.sync.delivery import BACKFILL, HALT_SECONDS, MISFIT, Rest
+from crmsync.sync.guard import is_stopped
 from crmsync.sync.marking import is_superseded
 from crmsync.sync.merging import merge_records, to_merge
 from crmsync.sync.pull import pull
@@ -134,7 +135,7 @@ def _rests(works: Works, name: str) -> bool:
 
 
 def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
-    """Return a connection's mappings that are not paused, and how long until each has work."""
+    """Return a connection's mappings that may be pushed, and how long until each has work."""
     database = works.store.database
     found = []
     with database.read() as connection:
@@ -144,7 +145,7 @@ def _outlook(works: Works, name: str) -> list[tuple[SyncMapping, float]]:
         known = state.list_syncs(connection)
         for mapping in works.configuration.mappings:
             kept = known.get(mapping.sync)
-            if mapping.connection != name or (kept and kept.paused_at):
+            if mapping.connection != name or (kept and is_stopped(mapping, kept)):
                 continue
             if kept and is_superseded(works, mapping, kept):
                 continue

@@ -37,6 +37,7 @@ from crmsync.sync.delivery import (
     Rest,
     deliver,
 )
+from crmsync.sync.guard import Held
 from crmsync.sync.records import Draft, Target
 from crmsync.sync.slices import Slice, is_backfill
 
@@ -63,6 +64,8 @@ class Tally:
     """Settlements that came too late: somebody else had taken the links over."""
     has_written: bool = False
     """Whether the connection took a write: it is up."""
+    held: Held | None = None
+    """Why it stopped early: it would have changed more than the sync's guard allows."""
 
 
 Progress = Callable[[Tally], None]
@@ -144,6 +147,13 @@ class Flight:
             yield
         finally:
             self._held.remove(slice_)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have nothing else in the air, nor left to settle, while the block runs."""
+        self._clear()
+        yield
+        self._clear()
 
     def board(
         self,
@@ -243,6 +253,11 @@ class Flight:
     def _leave_alone(self) -> None:
         if not self._rests(backfill=False):
             self._tally.rest = Rest(FIRST_REST_SECONDS, UNREACHABLE, self._breaker.why)
+
+    def _clear(self) -> None:
+        self._land(until=0)
+        self._settle()
+        self._finish_commit()
 
     def _settle_enough(self) -> None:
         waited = time.monotonic() - self._settled_at

@@ -18,6 +18,7 @@ from crmsync.model import CrmId, Failure, LinkId, ProfileId, RunTrigger
 from crmsync.store import hints, link_records, links
 from crmsync.store.link_records import Linked
 from crmsync.store.links import LinkState, Mark
+from crmsync.store.settlements import ONE_PERSON
 
 DELETED, CONVERTED, MERGED, TAKEN = "RECORD_DELETED", "CONVERTED", "RECORD_MERGED", "RECORD_TAKEN"
 
@@ -31,8 +32,7 @@ TOLD: Mapping[str, Failure] = {
     TAKEN: Failure(
         TAKEN,
         "the record was merged in the CRM into one that is another profile's",
-        "where both profiles are one person, send an alias with both ids. Where they are "
-        "two, part the records in the CRM, then replay",
+        f"{ONE_PERSON} part the records in the CRM, then `crmsync replay`",
     ),
 }
 """What the log says of it, where a person may have to do something."""

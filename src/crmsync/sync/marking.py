@@ -112,6 +112,7 @@ def _begin(connection: Connection, mapping: SyncMapping, known: SyncState | None
             mapping_hash=mapping.hash,
             marking_after=ProfileId(""),
             paused_at=known.paused_at if known else None,
+            paused_why=known.paused_why if known else None,
         ),
     )
 

@@ -19,8 +19,9 @@ MISSING_SCOPE = "missing_scope"
 """The cause of a halt because our app was not granted enough."""
 FRESH_FOR = timedelta(days=1)
 """How long a directory is relied on: a renamed stage is noticed within it."""
-ASK_AGAIN_AFTER = timedelta(minutes=5)
-"""Not sooner for an id that is unknown: it may be one that the CRM does not tell of."""
+ASK_AGAIN_AFTER = timedelta(minutes=1)
+"""Not sooner for an id that is unknown: it may be one that the CRM does not tell of, which must not
+cost a list for each record. It is short because who joined just now is soon given something."""
 
 T = TypeVar("T")
 

@@ -86,7 +86,7 @@ def settlement(  # noqa: PLR0911, PLR0913 - a decision table: each argument is o
             return Settlement(
                 d.claim,
                 d.run,
-                "create" if result.created else "update",
+                _action(d, result),
                 Outcome.SUCCEEDED,
                 acked=not d.has_more,
                 due_at=now if d.has_more else None,
@@ -171,6 +171,13 @@ def over(d: Draft) -> Settlement:
         state=LinkState.CONVERTED if d.is_converted else LinkState.SUPPRESSED,
         successor=d.successor,
     )
+
+
+def _action(d: Draft, result: Result) -> str:
+    """Return what was done, as the log tells it: an upsert found a record that nobody had read."""
+    if result.created:
+        return str(Action.CREATE)
+    return str(Action.UPSERT if d.crm_id is None else Action.UPDATE)
 
 
 def _again(  # noqa: PLR0913, PLR0917 - see settlement

@@ -27,12 +27,13 @@ from crmsync.errors import (
 )
 from crmsync.model import Action, Batch, Directory, LinkId, Operation, RunId
 from crmsync.planning.batches import batches
-from crmsync.store import links, profiles, runs, settlements, state
+from crmsync.store import holds, links, profiles, runs, settlements, state
 from crmsync.store.settlements import Settlement
-from crmsync.sync import outcomes
+from crmsync.sync import outcomes, quarantine
 from crmsync.sync.breaker import by_losses
 from crmsync.sync.context import Sync
 from crmsync.sync.flight import Flight, Progress, Tally, ignore
+from crmsync.sync.guard import Circuit, terms_of
 from crmsync.sync.looking import look
 from crmsync.sync.naming import names_of
 from crmsync.sync.records import (
@@ -68,19 +69,30 @@ def push(
 
     Once `stopping()`, no further call is begun: what was leased for them is given back.
 
-    With `run`, all results belong to that run (a command); else each to the run of its trigger.
+    With `run`, all results belong to that run (a command); else each to the run of its trigger, and
+    a sync that is paused or held is left alone.
     """
-    tally = Tally()
+    tally, circuit = Tally(), Circuit(sync)
     try:
         target = Target.of(sync.mapping, sync.connector, live_schema(sync))
         with Flight(sync, target, tally, progress, stopping) as flight:
-            while tally.rest is None and go_on() and not stopping():
-                slice_ = _claim(sync, run)
-                if not slice_.claims:
+            while not (tally.rest or circuit.held or stopping()) and go_on():
+                with quarantine.turn() as is_ours:
+                    slice_ = _claim(sync, run, suspects=is_ours)
+                    if slice_.is_suspect:
+                        with flight.alone():
+                            _fly(sync, target, slice_, flight, circuit, run)
+                        continue
+                if slice_.claims:
+                    _fly(sync, target, slice_, flight, circuit, run)
+                elif is_ours:
                     break
-                _fly(sync, target, slice_, flight, run)
+                else:
+                    quarantine.wait()
     except (RetryLater, ConnectionHalted, BatchRejected, ConfigError) as trouble:
         tally.rest = rest_for(trouble)
+    tally.held = circuit.held
+    circuit.reset()
     if tally.has_written:
         sync.store.database.transact(lambda c: state.reached(c, sync.mapping.connection))
     if tally.rest is not None:
@@ -88,7 +100,13 @@ def push(
     return tally
 
 
-def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIORITIES) -> Slice:
+def _claim(
+    sync: Sync,
+    run: RunId | None,
+    priorities: Sequence[int] = links.PRIORITIES,
+    *,
+    suspects: bool = False,
+) -> Slice:
     """Lease what is due, with the profiles as they are now and the runs it belongs to."""
     database, vault = sync.store.database, sync.store.vault
     mapping = sync.mapping
@@ -96,7 +114,9 @@ def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIO
 
     def work(connection: Connection) -> Slice:
         now = database.now(connection)
-        held = state.backfill_hold(connection, mapping.connection, now)
+        waits = state.backfill_hold(connection, mapping.connection, now)
+        terms = terms_of(mapping.guard)
+        stopped = run is None and holds.is_stopped(connection, mapping.sync, terms)
         lease = links.claim(
             connection,
             vault,
@@ -104,8 +124,9 @@ def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIO
             mapping.object_type,
             now=now,
             lease=timedelta(seconds=sync.timing.lease_seconds),
-            limit=SLICE,
-            priorities=[links.PRIORITY_LIVE] if held else priorities,
+            limit=0 if stopped else SLICE,
+            priorities=[links.PRIORITY_LIVE] if waits else priorities,
+            suspects=suspects,
         )
         people = profiles.load(connection, {claim.profile_id for claim in lease.claims})
         firms = {p.company_id for p in people.values() if p.company_id}
@@ -126,8 +147,18 @@ def _claim(sync: Sync, run: RunId | None, priorities: Sequence[int] = links.PRIO
     return database.transact(work)
 
 
-def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId | None) -> None:
-    """Turn a slice into batches and hand them over, or give it back if the CRM cannot be read."""
+def _fly(  # noqa: PLR0913, PLR0917 - all that one slice meets on its way
+    sync: Sync,
+    target: Target,
+    slice_: Slice,
+    flight: Flight,
+    circuit: Circuit,
+    run: RunId | None,
+) -> None:
+    """Turn a slice into batches and hand them over.
+
+    It is given back if the CRM cannot be read, or where it trips the circuit.
+    """
     is_patient = is_backfill(slice_.claims)
     with flight.holding(slice_):
         now = slice_.now()  # before looking: what has landed by then is seen
@@ -140,6 +171,9 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId |
             raise
         _leave_to_owners(sync, drafts)
         idle, todo = _sorted_out(sync, target, drafts, now)
+        if circuit.trips(slice_, drafts, todo):
+            _give_back(sync, slice_)
+            return
         flight.board(slice_, idle, [])
         groups = chain.from_iterable(
             batches(target.mapping.object_type, some, records_per_call, target.upsert_key)
@@ -152,7 +186,7 @@ def _fly(sync: Sync, target: Target, slice_: Slice, flight: Flight, run: RunId |
         while some := list(islice(groups, CALLS_BETWEEN)):
             flight.board(slice_, [], _with_intents(sync, slice_, some, todo))
             if is_patient:
-                _let_through(sync, target, flight, run)
+                _let_through(sync, target, flight, circuit, run)
 
 
 def _drafts(sync: Sync, target: Target, slice_: Slice) -> list[Draft]:
@@ -165,13 +199,17 @@ def _drafts(sync: Sync, target: Target, slice_: Slice) -> list[Draft]:
     return drafts
 
 
-def _let_through(sync: Sync, target: Target, flight: Flight, run: RunId | None) -> None:
+def _let_through(
+    sync: Sync, target: Target, flight: Flight, circuit: Circuit, run: RunId | None
+) -> None:
     """Send what became due at once in the midst of a backfill."""
+    if circuit.held is not None:
+        return
     urgent = _claim(sync, run, [links.PRIORITY_LIVE])
     if urgent.claims:
         # It has been given back; what keeps it from being read, the next claim meets again.
         with suppress(RetryLater, ConnectionHalted, BatchRejected, ConfigError):
-            _fly(sync, target, urgent, flight, run)
+            _fly(sync, target, urgent, flight, circuit, run)
 
 
 def _sorted_out(

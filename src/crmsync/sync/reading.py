@@ -139,6 +139,10 @@ class Books:
     """Records to read once more, when what was sent of them has settled; and the ones that they
     were merged into, where that is known."""
     counts: Counter[str] = field(default_factory=Counter)
+    drift: Counter[str] = field(default_factory=Counter)
+    """By CRM field: how many records hold another value than ours, told before or not."""
+    sweep: Counter[str] = field(default_factory=Counter)
+    """`drifted` records; of a sweep's page, `compared` ones of links and `unlinked` ones."""
     woken: set[str] = field(default_factory=set)
     """Connections that have something to send, once all is committed."""
 

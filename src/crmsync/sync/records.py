@@ -38,7 +38,7 @@ from crmsync.planning.changes import (
 )
 from crmsync.planning.names import Names, NoSuchName
 from crmsync.planning.normalise import Normaliser
-from crmsync.store.links import Claim
+from crmsync.store.links import CRASHES_BEFORE_PARKING, Claim
 from crmsync.store.settlements import record_taken
 
 NO_SUCH_OWNER = "NO_SUCH_OWNER"
@@ -178,7 +178,9 @@ def draft(
     for claim in claims:
         one = Draft(claim, run_of(claim), known=claim.snapshot, crm_id=claim.crm_id)
         profile = profiles.get(claim.profile_id)
-        if profile is None or profile.id in around.elsewhere:
+        if claim.is_deadly:
+            one.failure = _deadly()  # nothing else is done with it: anything may be what ends us
+        elif profile is None or profile.id in around.elsewhere:
             one.in_scope = False
         elif one.crm_id is None and profile.id in around.waiting:
             one.is_early = True
@@ -288,6 +290,16 @@ def _no_such_owner(name: str) -> Failure:
         message=f"{name}: the CRM has no active user with this e-mail",
         hint="correct the trait, add the user in the CRM, or give the field a `map` with a default",
         field=name,
+    )
+
+
+def _deadly() -> Failure:
+    return Failure(
+        code="WORKER_VANISHED",
+        message=f"{CRASHES_BEFORE_PARKING} workers in a row vanished at work on this record, the "
+        "last of them on nothing else",
+        hint="see what the worker's last words were, and how much memory it had. Mend the cause "
+        "or change the value, then replay",
     )
 
 

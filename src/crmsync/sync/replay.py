@@ -34,6 +34,7 @@ def failure_groups(works: Works) -> list[tuple[str, FailureGroup]]:
         groups = [
             *failing.failing(connection, vault),
             *failing.frozen(connection, vault),
+            *failing.doubled(connection, vault),
             *failing.noticed(connection, vault, since),
         ]
     return [(_id(g.sync, g.error_class, g.code, g.field, dead=g.dead), g) for g in groups]

@@ -15,7 +15,7 @@ from crmsync.errors import (
     RetryLater,
 )
 from crmsync.mapping.compiled import SyncMapping
-from crmsync.store import state
+from crmsync.store import schemas, state
 from crmsync.store.state import SyncState
 from crmsync.sync.context import Store
 from crmsync.sync.delivery import (
@@ -50,14 +50,17 @@ def rest_for(
 
 
 def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
-    """Keep every worker from the connection for a while, or from a mapping that does not fit it."""
-    database = store.database
-    log.warning("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)
+    """Keep every worker from the connection for a while, or from a mapping that does not fit it.
 
-    def work(connection: Connection) -> None:
-        until = database.now(connection) + timedelta(seconds=_patience(connection, mapping, rest))
+    An outage raises one alarm, by the first that meets it: its further rests are for information.
+    """
+    database = store.database
+
+    def work(connection: Connection) -> bool:
+        misses = _misses(connection, mapping, rest)
+        until = database.now(connection) + timedelta(seconds=_patience(rest, misses))
         if rest.cause == MISFIT:
-            state.forget_schema(connection, mapping.connection, mapping.object_type)
+            schemas.forget_schema(connection, mapping.connection, mapping.object_type)
             state.rest_sync(
                 connection,
                 SyncState(mapping.sync, mapping.connection, mapping.object_type, None, None, None),
@@ -68,13 +71,19 @@ def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
             state.hold_backfill(connection, mapping.connection, until)
         else:
             state.pause(connection, mapping.connection, until, rest.cause, rest.message)
+        return misses <= 1
 
-    database.transact(work)
+    tell = log.warning if database.transact(work) else log.info
+    tell("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)
 
 
-def _patience(connection: Connection, mapping: SyncMapping, rest: Rest) -> float:
+def _misses(connection: Connection, mapping: SyncMapping, rest: Rest) -> int:
+    """Return how often in a row nobody answered, this time included; 0 where somebody did."""
+    return state.count_miss(connection, mapping.connection) if rest.cause == UNREACHABLE else 0
+
+
+def _patience(rest: Rest, misses: int) -> float:
     """Return how long to rest: longer each time in a row that nobody answered."""
-    if rest.cause != UNREACHABLE:
+    if not misses:
         return rest.seconds
-    misses = state.count_miss(connection, mapping.connection)
     return max(rest.seconds, min(LONGEST_REST_SECONDS, 2.0 ** (misses - 1)))

@@ -17,13 +17,17 @@ from crmsync.mapping.compiled import SyncMapping
 from crmsync.mapping.triggers import Trigger, TriggerKind, next_ticks
 from crmsync.model import RunTrigger
 from crmsync.store import links, runs, state
+from crmsync.store.holds import Hold
 from crmsync.store.runs import Run
 from crmsync.sync.context import Works
+from crmsync.sync.guard import hold_of
 from crmsync.sync.subjects import next_pull, reads_back
 
 SCHEDULED = {TriggerKind.HOURLY, TriggerKind.DAILY, TriggerKind.CRON}
 LOOK_BACK = timedelta(days=2)
 """A tick missed longer ago is not made up for: its work is due in the links all the same."""
+LATE = timedelta(minutes=5)
+"""A tick that nobody has taken by then is late: every worker looks each sweep."""
 
 log = structlog.get_logger()
 
@@ -48,6 +52,10 @@ class Outlook:
     """How often that is read."""
     pull_overdue_seconds: float = 0.0
     """How long it has been waiting."""
+    paused_why: str | None = None
+    """Where it was not a person who paused it."""
+    held: Hold | None = None
+    """What its next run would do to too many records."""
 
 
 def tick(works: Works) -> int:
@@ -64,6 +72,23 @@ def tick(works: Works) -> int:
                 ran += 1
                 works.ring(mapping.connection)
     return ran
+
+
+def overdue_ticks(works: Works) -> list[tuple[str, str, float]]:
+    """Return the ticks that nobody has taken: (sync, trigger, for how many seconds).
+
+    Of a schedule that has never been kept nothing can be said.
+    """
+    late = []
+    with works.store.database.read() as connection:
+        now = works.store.database.now(connection)
+        for mapping in works.configuration.mappings:
+            for trigger in _schedules(mapping):
+                last = runs.last_tick(connection, mapping.sync, str(trigger))
+                due = _latest_tick(trigger, max(last, now - LOOK_BACK), now) if last else None
+                if due is not None and now - due > LATE:
+                    late.append((mapping.sync, str(trigger), (now - due).total_seconds()))
+    return late
 
 
 def outlook(works: Works, count: int = 5) -> list[Outlook]:
@@ -87,12 +112,12 @@ def outlook(works: Works, count: int = 5) -> list[Outlook]:
         return found
 
 
-def set_paused(works: Works, sync: str, *, paused: bool) -> None:
+def set_paused(works: Works, sync: str, *, paused: bool, why: str | None = None) -> None:
     """Pause a sync, or let it go on; what becomes due meanwhile waits."""
     database = works.store.database
     database.transact(
         lambda connection: state.set_paused(
-            connection, sync, database.now(connection) if paused else None
+            connection, sync, database.now(connection) if paused else None, why
         )
     )
     if not paused:
@@ -149,6 +174,8 @@ def _outlook(
         overdue_seconds=max(0.0, overdue),
         rests_until=rest[0],
         rest_message=rest[1],
+        paused_why=known.paused_why if known else None,
+        held=hold_of(mapping, known),
     )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
+from sqlalchemy import Connection
+
 from crmsync.model import ObjectSchema
-from crmsync.store import state
+from crmsync.store import failed_links, schemas
 from crmsync.store.cursors import DEALS
-from crmsync.sync.context import Sync
+from crmsync.sync.context import Store, Sync
 
 SCHEMA_AGE = timedelta(hours=24)
+log = structlog.get_logger()
 
 
 def live_schema(sync: Sync, *, deals: bool = False) -> ObjectSchema:
@@ -22,7 +26,7 @@ def live_schema(sync: Sync, *, deals: bool = False) -> ObjectSchema:
     subject = DEALS if deals else mapping.object_type
     with database.read() as connection:
         oldest = database.now(connection) - SCHEMA_AGE
-        known = state.find_schema(connection, mapping.connection, subject, oldest)
+        known = schemas.find_schema(connection, mapping.connection, subject, oldest)
     if known is not None:
         return known
     connector = sync.connector
@@ -31,9 +35,21 @@ def live_schema(sync: Sync, *, deals: bool = False) -> ObjectSchema:
         if deals
         else connector.describe(mapping.object_type)
     )
-    database.transact(
-        lambda connection: state.save_schema(
-            connection, mapping.connection, fresh, database.now(connection)
-        )
-    )
+    keep_schema(sync.store, mapping.connection, fresh)
     return fresh
+
+
+def keep_schema(store: Store, name: str, schema: ObjectSchema) -> None:
+    """Remember how a CRM describes an object; what was refused for a changed field is tried again.
+
+    A picklist that has the value now, or a field that has become longer, is reason enough.
+    """
+
+    def work(connection: Connection) -> int:
+        now = store.database.now(connection)
+        changed = schemas.save_schema(connection, name, schema, now)
+        return failed_links.revive_refused(connection, name, schema.object_type, changed, now)
+
+    revived = store.database.transact(work)
+    if revived:
+        log.info("revived", connection=name, object=schema.object_type, records=revived)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from crmsync.model import Directory
 from crmsync.planning.names import Names, NoSuchName
-from crmsync.store import state
+from crmsync.store import schemas
 from crmsync.store.runs import LogEntry
 from crmsync.sync.naming import known_names
 
@@ -53,7 +53,7 @@ class Shown:
     def _of(self, name: str, object_type: str) -> dict[str, Directory]:
         place = name, object_type
         if place not in self._directories:
-            schema = state.find_schema(self._connection, *place, EVER)
+            schema = schemas.find_schema(self._connection, *place, EVER)
             described = schema.fields.values() if schema else ()
             self._directories[place] = {
                 one.name: one.directory for one in described if one.directory is not None

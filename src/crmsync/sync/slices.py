@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from crmsync.model import Profile, ProfileId, RunId, RunTrigger
 from crmsync.store import runs
-from crmsync.store.links import Claim, Lease
+from crmsync.store.links import CRASHES_OF_A_SUSPECT, Claim, Lease
 
 
 def is_backfill(claims: Iterable[Claim]) -> bool:
@@ -35,6 +35,11 @@ class Slice:
     def claims(self) -> Sequence[Claim]:
         """Return the leased links."""
         return self.lease.claims
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it is a single link, because it may be what ended its workers."""
+        return any(claim.crashes >= CRASHES_OF_A_SUSPECT for claim in self.claims)
 
     @staticmethod
     def window(claim: Claim) -> tuple[RunTrigger, datetime]:

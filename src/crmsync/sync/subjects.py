@@ -20,6 +20,11 @@ def reads_back(mapping: SyncMapping) -> bool:
     return bool(mapping.pulls or mapping.deals or mapping.is_followed)
 
 
+def is_read(mapping: SyncMapping) -> bool:
+    """Whether the records of a mapping are read at all, be it only to compare them."""
+    return mapping.reconcile or reads_back(mapping)
+
+
 def next_pull(works: Works, name: str) -> datetime | None:
     """Return when a connection is to be read next; None where nothing ever is."""
     subjects = subjects_of(works, name)
@@ -27,7 +32,12 @@ def next_pull(works: Works, name: str) -> datetime | None:
         return None
     with works.store.database.read() as connection:
         now = works.store.database.now(connection)
-        moments = [cursors.next_reading(connection, one) or now for one in subjects if one.every]
+        held = state.backfill_hold(connection, name, now)  # sweeps wait with the backfills
+        moments = [
+            cursors.next_reading(connection, one, sweep_from=held) or now
+            for one in subjects
+            if one.is_read
+        ]
         told_of = [told_as(one) for one in subjects]
         return earliest(hints.next_due(connection, name, told_of), *moments)
 
@@ -35,8 +45,8 @@ def next_pull(works: Works, name: str) -> datetime | None:
 def subjects_of(works: Works, name: str) -> list[Subject]:
     """Return what is read of a connection, with the fields of all mappings that read it.
 
-    Of a mapping that reads nothing but deals only those records are read that are told of: who they
-    are is what the deals hang on.
+    Of a mapping that reads nothing back, or nothing but deals, only those records are read that are
+    told of, and all of them now and then to be compared, unless it says `reconcile: false`.
     """
     timing = works.configuration.connections[name].timing
     every = timedelta(seconds=timing.pull_seconds)
@@ -46,12 +56,11 @@ def subjects_of(works: Works, name: str) -> list[Subject]:
         Subject(
             name,
             m.object_type,
-            frozenset(m.read_fields),
+            frozenset([*m.read_fields, *(key for key, _ in m.match)]),  # and whose a record is
             every if m.pulls or m.is_followed else NEVER,
-            sweep,
+            sweep if m.reconcile else None,
         )
         for m in mappings
-        if reads_back(m)
     ]
     of_deals = frozenset(p.name for m in mappings if m.deals for p in m.deals.pulls)
     if of_deals:
@@ -71,5 +80,5 @@ def is_outdated(works: Works, name: str) -> bool:
     """
     with works.store.database.read() as connection:
         known = state.list_syncs(connection)
-    mappings = [m for m in works.configuration.mappings if m.connection == name and reads_back(m)]
+    mappings = [m for m in works.configuration.mappings if m.connection == name and is_read(m)]
     return any(is_superseded(works, m, known[m.sync]) for m in mappings if m.sync in known)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy import Connection
 
@@ -33,9 +34,21 @@ from crmsync.store import link_records, profiles
 from crmsync.store.link_records import Linked
 from crmsync.store.links import KEPT_OUT
 from crmsync.store.read_log import Entry
-from crmsync.sync import complaints, life
+from crmsync.sync import complaints, duplicates, life
 from crmsync.sync.reading import Books, Reader
+from crmsync.sync.sweeping import came_upon
 from crmsync.sync.turns import was_told, watch_turns
+
+
+class How(Enum):
+    """How a page was come by."""
+
+    LISTED = auto()
+    """What changed, from an index that may lag."""
+    SWEPT = auto()
+    """A part of all there is, from the same."""
+    BY_ID = auto()
+    """Records that were asked for, from the CRM's primary store."""
 
 
 def take(
@@ -44,18 +57,17 @@ def take(
     began: datetime,
     step: Callable[[Connection], bool],
     *,
-    is_fresh: bool = False,
+    how: How = How.LISTED,
 ) -> Books | None:
     """Take a page in; None where `step` says, in the same transaction, that it is not ours to take.
 
-    `began`: when reading it was begun, by the database's clock. `is_fresh`: it was read from the
-    CRM's primary store, not from an index that lags.
+    `began`: when reading it was begun, by the database's clock.
     """
 
     def work(connection: Connection) -> Books | None:
         if not step(connection):
             return None
-        return _take(connection, reader, records, began, is_fresh=is_fresh)
+        return _take(connection, reader, records, began, how)
 
     books = reader.sync.store.database.transact(work)
     for name in books.woken if books else ():
@@ -68,8 +80,7 @@ def _take(
     reader: Reader,
     records: Sequence[Record],
     began: datetime,
-    *,
-    is_fresh: bool,
+    how: How,
 ) -> Books:
     mapping = reader.mapping
     ids = {i for r in records for i in (r.crm_id, r.successor, *r.former_ids) if i is not None}
@@ -79,7 +90,9 @@ def _take(
     vault = reader.sync.store.vault
     locked = link_records.lock(connection, vault, {link for link, _ in owners.values()})
     flips = link_records.flips(connection, locked)
-    settled_by = began if is_fresh else began - timedelta(seconds=reader.sync.timing.settle_seconds)
+    settled_by = (
+        began if how is How.BY_ID else began - timedelta(seconds=reader.sync.timing.settle_seconds)
+    )
     for record in records:
         for crm_id in dict.fromkeys((record.crm_id, *record.former_ids)):
             link = owners.get(crm_id, (None, None))[0]
@@ -91,6 +104,10 @@ def _take(
                 continue
             if not _follow_life(books, record, linked, owners):
                 _read_values(books, record, linked, flips.get(linked.link_id, {}), settled_by)
+    if how is How.SWEPT:
+        came_upon(books, records, owners)
+    if how is How.BY_ID:
+        duplicates.judge(books, records, owners, locked)
     books.close()
     return books
 
@@ -237,6 +254,8 @@ def _settle(
     if taken:
         books.counts["taken"] += 1
         books.note(Entry(linked.link_id, linked.profile_id, linked.crm_id, taken))
+    books.drift.update(verdict.drifted.keys())
+    books.sweep["drifted"] += bool(verdict.drifted)
     drifted = {
         name: change
         for name, change in verdict.drifted.items()

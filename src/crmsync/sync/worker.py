@@ -17,6 +17,7 @@ from crmsync.errors import StoreUnavailable
 from crmsync.sync import marking, schedule
 from crmsync.sync.context import Works
 from crmsync.sync.drain import drain, next_wake_seconds
+from crmsync.sync.presence import Presence
 
 STORE_REST_SECONDS = 2.0
 
@@ -33,6 +34,7 @@ class Worker:
         """
         self._works = works
         self._after_round = after_round
+        self._presence = Presence(works, "worker")
         names = sorted({mapping.connection for mapping in works.configuration.mappings})
         self._bells = {name: threading.Event() for name in names}
         self._stopping = threading.Event()
@@ -101,7 +103,13 @@ class Worker:
         while not self._stopping.is_set():
             self._once(lambda: float(marking.bring_up_to_date(self._works)))
             self._once(lambda: float(schedule.tick(self._works)))
+            self._once(self._present)
             self._stopping.wait(self._works.configuration.timing.sweep_seconds)
+        self._presence.leave()
+
+    def _present(self) -> float:
+        self._presence.renew()
+        return 0.0
 
     def _once(self, work: Callable[[], float]) -> float:
         """Run one round; a database that is away, or a bug, ends the round and not the thread."""

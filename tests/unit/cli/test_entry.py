@@ -73,4 +73,4 @@ def test_help_is_short_and_needs_no_project(capsys):
     assert entry.run(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.strip().startswith("push ") for line in lines)
-    assert len(lines) <= 40
+    assert len(lines) <= 45

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging as stdlib
+
 import pytest
 import structlog.testing
 
@@ -47,6 +49,21 @@ def test_a_level_that_there_is_not_is_refused():
     """A slip in CRMSYNC_LOG_LEVEL is told, not ignored."""
     with pytest.raises(ConfigError, match="debug, info, warning, error"):
         logging.set_up("loud")
+
+
+def test_a_library_that_logs_whole_urls_is_not_heard(capsys, monkeypatch):
+    """A query holds what was searched for, which is an address; urllib3 warns with all of it."""
+    root, library = stdlib.getLogger(), stdlib.getLogger("urllib3")
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(library, "level", library.level)
+    logging.set_up("debug")
+    for level in (stdlib.WARNING, stdlib.ERROR):
+        stdlib.getLogger("urllib3.connection").log(level, "level %s: ?term=a@b.example", level)
+    structlog.reset_defaults()
+    heard = capsys.readouterr().err
+    assert "level 40" in heard
+    assert "level 30" not in heard
 
 
 def test_an_outage_is_told_once_then_seldom_and_when_it_ends():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import redis
 
 from crmsync.connectors.base import Limit
+from crmsync.connectors.shared_throttle import SharedThrottle
 from crmsync.connectors.throttle import MemoryThrottle, RedisThrottle
 from crmsync.connectors.windows import Call
 from crmsync.errors import ConfigError, RateLimited
@@ -224,3 +226,78 @@ def test_a_silence_too_long_for_the_caller_is_rate_limited():
     with pytest.raises(RateLimited) as caught:
         ask(throttle, patience=5)
     assert caught.value.retry_after_seconds == pytest.approx(10)
+
+
+class OneLedger:
+    """What all processes share, in memory."""
+
+    def __init__(self, time):
+        self._time = time
+        self.state: Mapping[str, Any] = {}
+
+    def change(self, work):
+        self.state, answer = work(self.state, self._time.now)
+        return answer
+
+
+def processes(time, *, share=True):
+    """Two processes whose Redis is there until it is taken from both."""
+    limits = [Limit("calls", 100, 10)]
+    ledger = OneLedger(time)
+    made = []
+    for _ in range(2):
+        client: Any = Gone(AlwaysThere())
+        counted = SharedThrottle(ledger if share else OneLedger(time), limits,
+                                 clock=time.clock, sleep=time.sleep)  # fmt: skip
+        throttle = RedisThrottle(client, "crm", limits, counted, clock=time.clock, sleep=time.sleep)
+        made.append((client, throttle))
+    return made
+
+
+class AlwaysThere:
+    """A client of a Redis that gives leave to everybody."""
+
+    def register_script(self, _text):
+        return lambda **_: [0, b"epoch", 1]
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_one_silence_serves_all_processes(share):
+    """Who misses Redis later waits no second window; without a shared ledger he would."""
+    time = FakeTime()
+    (first, one), (second, two) = processes(time, share=share)
+    first.away = second.away = True
+    ask(one)
+    assert sum(time.slept) == pytest.approx(10)
+    ask(two)
+    assert sum(time.slept) == pytest.approx(11 if share else 20, abs=1)
+
+
+def test_nobody_is_silent_for_less_than_a_window_after_his_own_call():
+    """One who was served by Redis after the other had lost it knows of that call alone."""
+    time = FakeTime()
+    (first, one), (second, two) = processes(time)
+    ask(two)
+    first.away = True
+    ask(one)
+    ask(two)
+    time.now += 4
+    second.away = True
+    before = time.now
+    ask(two)
+    assert time.now - before == pytest.approx(6)
+
+
+def test_a_silence_of_long_ago_does_not_serve_the_next_loss():
+    """Whoever is served by Redis ends it, also where those who began it are gone."""
+    time = FakeTime()
+    (first, one), (second, two) = processes(time)
+    first.away = True
+    ask(one)
+    time.now += 3600
+    ask(two)
+    time.now += 60
+    second.away = True
+    before = time.now
+    ask(two)
+    assert time.now - before == pytest.approx(10, abs=1)

@@ -69,6 +69,14 @@ def test_a_crm_that_cannot_merge_is_not_asked_to(load):
     load(PROJECT, contacts=asking.replace("sf", "crm"))
 
 
+def test_a_crm_that_cannot_merge_is_not_asked_to_merge_duplicates(load):
+    """As for people who turned out to be one."""
+    asking = f"{CONTACTS}on_duplicate: merge\n"
+    [problem] = problems_of(load, contacts=asking)
+    assert "`on_duplicate: report`" in problem
+    load(PROJECT, contacts=asking.replace("sf", "crm"))
+
+
 @pytest.mark.parametrize(
     ("limits", "problem"),
     [

@@ -60,6 +60,15 @@ def test_who_decides(owner, desired, theirs_at, wanted):
     assert bool(verdict.replaced) is bool(wanted & {TAKEN, KEPT})
 
 
+@pytest.mark.parametrize("owner", [Owner.OURS, Owner.OURS_AT_ONCE])
+@pytest.mark.parametrize(("before", "drifts"), [(None, False), (OLD, True)])
+def test_a_field_that_we_never_filled_is_not_ours(owner, before, drifts):
+    """Without a value of ours, what others write there is no drift and is not cleared."""
+    verdict = judge([Both("f", owner, None, None)], {"f": before}, {"f": THEIRS}, NOON)
+    assert bool(verdict.drifted) is drifts
+    assert verdict.to_write is (drifts and owner is Owner.OURS_AT_ONCE)
+
+
 def test_nobody_knows_when_ours_was_said():
     """Then theirs is the newer one."""
     verdict = verdict_of(Owner.NEWEST, desired=OURS, ours_at=None, theirs_at=None)

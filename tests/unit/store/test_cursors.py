@@ -49,13 +49,13 @@ def read(store, cursor, at=0.0, **how):
 
 def rest(store, until, subject=SUBJECT):
     """Let a subject rest."""
-    store.database.transact(lambda c: cursors.rest(c, subject, seconds(until)))
+    store.database.transact(lambda c: cursors.rest(c, subject, NOW, seconds(until)))
 
 
-def due(store, subject=SUBJECT):
+def due(store, subject=SUBJECT, **how):
     """When it is to be read next, in seconds; None for at once."""
     with store.database.read() as connection:
-        moment = cursors.next_reading(connection, subject)
+        moment = cursors.next_reading(connection, subject, **how)
     return moment and (moment - NOW).total_seconds()
 
 
@@ -116,6 +116,69 @@ def test_everything_is_read_again_now_and_then(store):
     assert due(store, other) is None
     assert read(store, "c4", at=DAY + 2, subject=other).cursor is None
     assert read(store, "c5", at=DAY + 3, subject=other, anew=True).cursor is None
+
+
+COMPARED = replace(SUBJECT, every=timedelta(0))
+"""What is never polled."""
+
+
+def test_what_is_only_compared_waits_for_its_time(store):
+    """From when it is first heard of, whatever fields it is about by then."""
+    assert due(store, COMPARED) is None
+    assert begin(store, subject=COMPARED, due_only=True) is None
+    assert due(store, COMPARED) == DAY
+    other = replace(COMPARED, fields=frozenset({"a"}))
+    assert begin(store, 10, subject=other, due_only=True) is None
+    assert due(store, other) == DAY
+    swept = begin(store, DAY, subject=other, due_only=True)
+    assert (swept.is_sweep, swept.cursor) == (True, None)
+    end(store, swept, DAY + 5)
+    assert due(store, other) == 2 * DAY + 5
+
+
+def test_a_sweep_keeps_no_poll_waiting(store):
+    """Each has its own place; whoever takes the sweep over knows since when it goes on."""
+    read(store, "c1")
+    first = begin(store, DAY, anew=True)
+    up_to(store, first, "s1", DAY)
+    end(store, first, DAY, whole=False)
+    poll = begin(store, DAY + 1, due_only=True)
+    assert (poll.cursor, poll.is_sweep) == ("c1", False)
+    up_to(store, poll, "c2", DAY + 1)
+    end(store, poll, DAY + 1)
+    second = begin(store, DAY + 2, due_only=True)
+    assert (second.cursor, second.sweep_began_at) == ("s1", first.sweep_began_at)
+    end(store, second, DAY + 2)
+    assert begin(store, DAY + 400).cursor == "c2"
+
+
+def test_a_sweep_waits_while_the_background_has_no_budget(store):
+    """What changed does not."""
+    assert due(store, sweep_from=seconds(60)) == 60
+    read(store, "c1")
+    held = seconds(2 * DAY)
+    assert begin(store, DAY, due_only=True, sweep_from=held).is_sweep is False
+    assert begin(store, DAY + 300, due_only=True, sweep_from=held).is_sweep is False
+
+
+def test_what_is_not_compared_is_read_once(store):
+    """Nothing of it is ever swept again."""
+    once = replace(SUBJECT, sweep_every=None)
+    assert read(store, "c1", subject=once).is_sweep
+    assert due(store, once) == 300
+    assert begin(store, 99 * DAY, subject=once).is_sweep is False
+    assert not replace(once, every=timedelta(0)).is_read
+
+
+def test_who_was_overtaken_cannot_hold_on(store):
+    """Somebody else reads by now."""
+    first = begin(store)
+    second = begin(store, 120)
+
+    def hold(reading):
+        return store.database.transact(lambda c: cursors.hold(c, reading, seconds(300)))
+
+    assert (hold(first), hold(second)) == (False, True)
 
 
 def test_the_order_of_fields_says_nothing():

@@ -36,9 +36,9 @@ def ids(read):
     return sorted(one.crm_id for one in read)
 
 
-def done(store, read):
+def done(store, read, at=5.0):
     """They were read."""
-    store.database.transact(lambda c: hints.done(c, "crm", read))
+    store.database.transact(lambda c: hints.done(c, "crm", read, seconds(at)))
 
 
 def ask(store, *crm_ids, at):
@@ -89,6 +89,26 @@ def test_what_is_told_of_while_it_is_read_is_read_again(store):
     told(store, hint("1", "e2"), at=5)
     done(store, read)
     assert ids(claim(store, at=6)) == ["1"]
+
+
+def test_what_somebody_else_read_since_is_read_once_more(store):
+    """A worker that slept through its claim read an older value, and takes it last."""
+    told(store, hint("1", "e1"), hint("2", "e2"))
+    slept = claim(store)
+    done(store, claim(store, at=122))
+    assert next_due(store) is None
+    done(store, slept, at=130)
+    assert ids(claim(store, at=130)) == ["1", "2"]
+
+
+def test_what_was_told_of_anew_since_is_not_forgotten(store):
+    """Somebody else has read it, and then it was told of for the first time again."""
+    told(store, hint("1", "e1"))
+    slept = claim(store)
+    done(store, claim(store, at=122))
+    told(store, hint("1", "e2"), at=125)
+    done(store, slept, at=130)
+    assert ids(claim(store, at=130)) == ["1"]
 
 
 def test_not_before_its_time(store):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from crmsync.model import RunTrigger
 from crmsync.store import links
-from crmsync.store.links import PRIORITY_BACKFILL
+from crmsync.store.links import CRASHES_BEFORE_PARKING, PRIORITY_BACKFILL
 from tests.unit.store.queue import (
     LEASE,
     NOW,
@@ -17,6 +17,7 @@ from tests.unit.store.queue import (
     row,
     seconds,
     settle,
+    settle_all,
 )
 
 
@@ -80,6 +81,37 @@ def test_an_expired_lease_is_taken_over(store):
     (second,) = claim(store, NOW + LEASE).claims
     assert second.abandoned
     assert not first.claims[0].abandoned
+
+
+def test_those_whose_worker_vanished_are_claimed_apart(store):
+    """They go together first, then each alone; who never did it to a worker travels with others."""
+    mark(store, "a", "b")
+    claim(store)
+    mark(store, "new", "other", due=seconds(1))
+    ends = NOW + LEASE
+    assert names(claim(store, ends)) == ["new", "other"]
+    both = claim(store, ends)
+    assert [(one.profile_id, one.crashes) for one in both.claims] == [("a", 1), ("b", 1)]
+    later = [claim(store, ends + LEASE).claims for _ in range(3)]
+    assert sorted([one.crashes for one in some] for some in later) == [[1, 1], [2], [2]]
+
+
+def test_a_settled_link_is_above_suspicion(store):
+    """Whoever is settled once starts anew; a new value alone does not clear anybody."""
+    mark(store, "a")
+    claim(store)
+    mark(store, "a")
+    again = claim(store, NOW + LEASE)
+    assert [one.crashes for one in again.claims] == [1]
+    settle_all(store, again, NOW + LEASE)
+    assert row(store, "a").crashes == 0
+
+
+def test_who_ends_every_worker_is_known_at_last(store):
+    """Five in a row, of which it was alone for three."""
+    mark(store, "a")
+    found = [claim(store, NOW + n * LEASE).claims[0] for n in range(CRASHES_BEFORE_PARKING + 1)]
+    assert [one.is_deadly for one in found] == [False] * CRASHES_BEFORE_PARKING + [True]
 
 
 def test_renewing_moves_the_end_of_a_lease(store):

@@ -48,7 +48,7 @@ def test_two_processes_may_migrate_at_once(database_url):
         database = Database(database_url)
         begin.wait()
         schema.migrate(database)
-        current = schema.is_current(database)
+        current = schema.standing(database) is schema.Standing.CURRENT
         database.dispose()
         return current
 
@@ -89,7 +89,7 @@ def test_a_failing_transaction_leaves_nothing(store):
 
     with pytest.raises(LookupError):
         store.database.transact(work)
-    assert schema.is_current(store.database)
+    assert schema.standing(store.database) is schema.Standing.CURRENT
 
 
 def test_a_database_that_cannot_be_reached_is_said_so_without_its_password():

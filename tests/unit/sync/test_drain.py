@@ -24,6 +24,9 @@ from tests.workbench import (
     the_sync,
 )
 
+PUSHED = f"{KEYED}reconcile: false\n"
+"""Whose records are never read."""
+
 
 def test_a_connection_is_drained_to_the_end(works_with, crm):
     """One call of `drain` sends everything that is due, over all slices."""
@@ -36,7 +39,7 @@ def test_a_connection_is_drained_to_the_end(works_with, crm):
 
 def test_after_a_refusal_nobody_calls_for_a_while(works_with, crm):
     """A 429 rests the connection for as long as the CRM asked; then the same work goes on."""
-    works = works_with(KEYED)
+    works = works_with(PUSHED)
     push(the_sync(works), go_on=lambda: False)
     ingest(works, [identify("u1", first_name="Ann")])
     crm.fail_next(RateLimited(retry_after_seconds=60))
@@ -73,7 +76,7 @@ def test_stopping_ends_a_drain_between_slices(works_with, crm):
 
 def test_the_next_look_is_when_work_is_due(works_with, crm):
     """Without work it is a sweep away, with work due now it is at once."""
-    works = works_with(KEYED)
+    works = works_with(PUSHED)
     assert next_wake_seconds(works, "crm") == ROOMY["sweep_seconds"]
     ingest(works, [identify("u1", first_name="Ann")])
     assert next_wake_seconds(works, "crm") == 0.0

@@ -50,6 +50,7 @@ def claim(**changes: Any) -> Claim:
         "attempts": 0,
         "error_class": None,
         "abandoned": False,
+        "crashes": 0,
         "verify_at": None,
         "verify": False,
         "create_intent_at": None,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from crmsync.model import FieldSchema, FieldType
+from crmsync.sync.replay import choose, failure_groups, replay
 from tests.unit.sync.people import NAMES, held, mapping, seed, writes
 from tests.workbench import (
     ROOMY,
+    call,
     drain,
     identify,
     ingest,
@@ -32,6 +34,37 @@ def test_another_profiles_record_is_not_written_to(works_with, crm):
     assert drain(works) == {"failed": 1}
     assert (held(crm), writes(crm)) == before
     assert link_rows(works.store, "state", "error_code", "crm_id")[1] == (*TAKEN, None)
+
+
+def test_two_user_ids_are_parted_by_their_key_and_a_replay(works_with, crm):
+    """No alias joins them, as the hint says: the key is corrected, and then it is sent again."""
+    works = works_with(BY_PHONE)
+    for user, name in (("u1", "Ann"), ("u2", "Bob")):
+        ingest(works, [identify(user, first_name=name, phone="555")])
+        drain(works)
+    ingest(works, [call("alias", "u1", previousId="u2")])
+    replay(works, choose(works))
+    assert drain(works) == {"failed": 1}
+    [(_, group)] = failure_groups(works)
+    assert "user id of its own" in group.hint
+    ingest(works, [identify("u2", phone="556")])
+    replay(works, choose(works))
+    assert drain(works) == {"created": 1}
+    assert failure_groups(works) == []
+    assert [(r["firstname"], r["phone"]) for r in held(crm)] == [("Ann", "555"), ("Bob", "556")]
+
+
+def test_one_without_a_user_id_is_joined_by_an_alias(works_with, crm):
+    """The other case that the hint names: one profile, one record, and nothing is left to do."""
+    works = works_with(BY_PHONE)
+    ingest(works, [identify("u1", first_name="Ann", phone="555")])
+    drain(works)
+    ingest(works, [call("identify", "", traits={"email": "ann@x.io", "phone": "555"})])
+    assert drain(works) == {"failed": 1}
+    ingest(works, [call("alias", "u1", previousId="ann@x.io")])
+    drain(works)
+    assert failure_groups(works) == []
+    assert [record["firstname"] for record in held(crm)] == ["Ann"]
 
 
 def test_two_people_who_find_one_record_do_not_both_write_to_it(works_with, crm):

@@ -9,10 +9,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from crmsync.connectors.answers import Answer, Effect, lost
+from crmsync.connectors.answers import UNREADABLE, Answer, Effect, lost
 from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.errors import refuse
 from crmsync.connectors.hubspot.values import milliseconds
+from crmsync.errors import Unavailable
 
 ASSOCIATIONS_VERSION = "v4"
 """Beside records of v3; a dated family has one version for all."""
@@ -91,8 +92,19 @@ def shape_of(answer: Answer) -> Iterator[None]:
     """Take what goes wrong in reading an answer's parts for a lost answer."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise misshapen(answer) from None
+
+
+@contextmanager
+def shape_of_records(object_type: str) -> Iterator[None]:
+    """Do the same for records that were read a while ago, by several answers."""
+    try:
+        yield
+    except UNREADABLE:
+        raise Unavailable(
+            f"records of '{object_type}' have another shape than HubSpot documents"
+        ) from None
 
 
 def misshapen(answer: Answer) -> Exception:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from crmsync.connectors.answers import Observer, Site, unobserved
+from crmsync.connectors.answers import Observer, Site, told_by, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
 from crmsync.connectors.http import Transport
@@ -51,6 +51,7 @@ SITE = Site(
     base_url="https://api.hubapi.com",
     host_suffixes=(".hubapi.com", ".hubspot.com"),
     correlation_header="X-HubSpot-Correlation-Id",
+    quota_in=told_by("X-HubSpot-RateLimit-Daily-Remaining", "X-HubSpot-RateLimit-Daily"),
 )
 VERSION = "v3"
 """`v3`, or a dated family such as `2026-09` with the same bodies; v1-v3 end in September 2027."""

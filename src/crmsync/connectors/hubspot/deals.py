@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from crmsync.connectors.hubspot.api import Api, shape_of
-from crmsync.connectors.hubspot.errors import NOT_FOUND, complaint_of
+from crmsync.connectors.hubspot.api import Api, shape_of, shape_of_records
+from crmsync.connectors.hubspot.codes import NOT_FOUND
+from crmsync.connectors.hubspot.errors import complaint_of
 from crmsync.connectors.hubspot.records import Records
 from crmsync.connectors.hubspot.schemas import Schemas
 from crmsync.connectors.hubspot.sdk import DEALS
@@ -56,15 +57,16 @@ class Deals:
 
     def _whole(self, entries: Sequence[Entry], fields: Sequence[str]) -> list[Deal]:
         """Return deals with their people, and as deleted those that were merged into them."""
-        live = {crm_id_of(entry): entry for entry in entries if not entry.get("archived")}
+        with shape_of_records(DEALS):
+            live = {crm_id_of(entry): entry for entry in entries if not entry.get("archived")}
+            gone = [crm_id_of(entry) for entry in entries if entry.get("archived")]
+            gone += [old for entry in live.values() for old in former_ids_of(entry)]
         people = self._people(list(live))
         kinds = self._schemas.kinds(DEALS, fields)
-        gone = [crm_id_of(entry) for entry in entries if entry.get("archived")]
-        gone += [old for entry in live.values() for old in former_ids_of(entry)]
-        return [
-            *(deal_of(e, people.get(crm_id, ()), fields, kinds) for crm_id, e in live.items()),
-            *(Deal(old, is_deleted=True) for old in dict.fromkeys(gone) if old not in live),
-        ]
+        with shape_of_records(DEALS):
+            whole = [deal_of(e, people.get(one, ()), fields, kinds) for one, e in live.items()]
+        lost = dict.fromkeys(one for one in gone if one not in live)
+        return [*whole, *(Deal(one, is_deleted=True) for one in lost)]
 
     def _people(self, ids: Sequence[CrmId]) -> Mapping[CrmId, tuple[CrmId, ...]]:
         """Return the contacts of each deal, in HubSpot's order; it knows no main one."""

@@ -1,8 +1,7 @@
-"""What HubSpot's refusals mean: tables from its codes to our outcomes, and readers of its envelope.
+"""Reading HubSpot's refusals, whose meaning is in `codes.py`.
 
 Two sorts: an *answer* that refuses a whole call (`refuse`), and an *entry* of a 207 that refuses
-one record (`record_result`). Codes and categories: developers.hubspot.com/docs, "Error handling"
-and "CRM API | Object APIs", read 2026-10; the JSON array hidden in `message`, and 477, likewise.
+one record (`record_result`). Properties' failures hide a JSON array in `message`.
 """
 
 from __future__ import annotations
@@ -10,15 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 import orjson
 
-from crmsync.connectors.answers import Answer, lost
-from crmsync.connectors.failures import excerpt_of
-from crmsync.connectors.waits import MAX_WAIT_SECONDS, retry_after
+from crmsync.connectors.answers import Answer, Effect, lost
+from crmsync.connectors.failures import excerpt_in
+from crmsync.connectors.hubspot.codes import (
+    CATEGORIES,
+    ENVELOPE,
+    HINTS,
+    NOT_FOUND,
+    POLICIES,
+    RECORD_HINT,
+    STATUSES,
+    TOLD_BY_STATUS,
+    TYPE_UNKNOWN,
+    Meaning,
+)
+from crmsync.connectors.unknown_codes import tell_unknown
+from crmsync.connectors.waits import retry_after
 from crmsync.errors import (
     BatchRejected,
     ConfigError,
@@ -28,73 +39,6 @@ from crmsync.errors import (
 )
 from crmsync.model import CrmId, Failure, Outcome, Result
 
-
-class Meaning(Enum):
-    """Whom a refusal concerns, and whether anything may have been written."""
-
-    RECORD = auto()
-    """This record will not pass unchanged."""
-    RETRY = auto()
-    """Surely not applied; may pass later."""
-    AMBIGUOUS = auto()
-    """Perhaps applied."""
-    CONNECTION = auto()
-    """Credentials, permission or quota."""
-
-
-# status of a whole call -> what it means, seconds to wait when it may pass later
-STATUSES: Mapping[int, tuple[Meaning, float]] = {
-    400: (Meaning.RECORD, 0),
-    401: (Meaning.CONNECTION, 0),
-    403: (Meaning.CONNECTION, 0),
-    404: (Meaning.RECORD, 0),
-    408: (Meaning.AMBIGUOUS, 0),
-    409: (Meaning.RECORD, 0),
-    413: (Meaning.RECORD, 0),
-    414: (Meaning.RECORD, 0),
-    423: (Meaning.RETRY, 2),  # a lock on records of this type: "wait at least 2 seconds"
-    429: (Meaning.RETRY, 10),
-    477: (Meaning.RETRY, 3_600),  # the account moves between data centres, up to a day
-}
-TOLD_BY_STATUS = {404, 413, 414}
-"""Statuses that say what is meant, whoever answers."""
-ENVELOPE = {"category", "correlationId", "errorType", "errors", "message"}
-# 429's policyName -> seconds. Searches are answered without one: the search pool is per second.
-POLICIES: Mapping[str, float] = {
-    "TEN_SECONDLY_ROLLING": 10,
-    "SECONDLY": 1,
-    "DAILY": MAX_WAIT_SECONDS,  # frees at midnight of the account's own time zone
-}
-# category or code of one record's refusal -> meaning, unless it is RECORD
-RECORD_MEANINGS: Mapping[str, Meaning] = {
-    "RATE_LIMIT": Meaning.RETRY,
-    "RATE_LIMITS": Meaning.RETRY,
-    "MISSING_SCOPES": Meaning.RETRY,
-    "INTERNAL_ERROR": Meaning.AMBIGUOUS,
-    "SERVICE_UNAVAILABLE": Meaning.AMBIGUOUS,
-    "UNKNOWN": Meaning.AMBIGUOUS,
-}
-NOT_FOUND = "OBJECT_NOT_FOUND"
-"""There is no record with this id: never was, archived, or merged into another."""
-# code -> what a person does about it; {field} is the property at fault
-HINTS: Mapping[str, str] = {
-    "PROPERTY_DOESNT_EXIST": "This account has no property '{field}': create it in HubSpot, or"
-    " remove the line from the mapping (`crmsync fields` lists what there is).",
-    "INVALID_OPTION": "'{field}' takes only its own options, by internal name and exact case: add"
-    " the option in HubSpot, or translate the value with `map:`.",
-    "INVALID_EMAIL": "HubSpot takes no such address in '{field}': correct it at its source.",
-    "INVALID_INTEGER": "'{field}' takes a number: correct the value or add a transform.",
-    "INVALID_LONG": "'{field}' takes a whole number: correct the value or add a transform.",
-    "INVALID_DATE": "'{field}' takes a date (YYYY-MM-DD): add the `date` transform.",
-    "READ_ONLY_VALUE": "HubSpot computes '{field}' itself: remove the line from the mapping.",
-    "CONFLICT": "Another record already holds this unique value: adopt it by a match key, or merge"
-    " the two in HubSpot.",
-    NOT_FOUND: "The record was deleted or merged in HubSpot.",
-    "DUPLICATE_IDS": "Two profiles name the same record: merge them, or correct the match key.",
-    "MISSING_SCOPES": "Give the app the scopes it lacks, then reconnect: {scopes}.",
-}
-RECORD_HINT = "Correct the value, or the line of the mapping that makes it, then replay."
-TYPE_UNKNOWN = "Unable to infer object type"
 _EXISTING_ID = re.compile(r"Existing ID:\s*(\d+)")
 _HIDDEN_ARRAY = re.compile(r"\[\{.*\}\]", re.DOTALL)
 
@@ -156,7 +100,7 @@ def record_result(envelope: Mapping[str, Any], crm_id: str = "") -> Result:
     """Return the result of one record, known by this id, that a 207 lists as not written."""
     complaint = complaint_of(envelope)
     category = str(envelope.get("category") or "")
-    meaning = RECORD_MEANINGS.get(category, Meaning.RECORD)
+    meaning = _meaning_of(category)
     outcome = {
         Meaning.RETRY: Outcome.RETRY,
         Meaning.AMBIGUOUS: Outcome.UNKNOWN,
@@ -186,6 +130,15 @@ def is_hubspots_own(answer: Answer) -> bool:
     return answer.status in TOLD_BY_STATUS or not ENVELOPE.isdisjoint(_envelope(answer))
 
 
+def _meaning_of(category: str, status: int = 0) -> Meaning:
+    """Return what a category means; one that is not known never stands for a no."""
+    meaning = CATEGORIES.get(category)
+    if meaning is None:
+        tell_unknown("hubspot", category, status, "hubspot.codes:CATEGORIES")
+        return Meaning.AMBIGUOUS
+    return meaning
+
+
 def failure_of(complaint: Complaint, envelope: Mapping[str, Any]) -> Failure:
     """Return what the log shows of a complaint."""
     return Failure(
@@ -193,7 +146,7 @@ def failure_of(complaint: Complaint, envelope: Mapping[str, Any]) -> Failure:
         message=_spoken(complaint.message),
         hint=complaint.hint,
         field=complaint.field,
-        excerpt=excerpt_of(orjson.dumps(envelope)),
+        excerpt=excerpt_in(envelope),
     )
 
 
@@ -208,6 +161,9 @@ def refuse(answer: Answer, *, object_type: str = "", search: bool = False) -> No
     meaning, wait = STATUSES.get(answer.status, (_by_hundred(answer.status), 0))
     # What comes from something in front of HubSpot says nothing of records or scopes.
     is_strange = not is_hubspots_own(answer)
+    if meaning is Meaning.RECORD and answer.effect is not Effect.READ:
+        known = _meaning_of(str(envelope.get("category") or ""), answer.status)
+        meaning = Meaning.AMBIGUOUS if known is Meaning.AMBIGUOUS else meaning
     speaks_of_us = meaning is Meaning.RECORD or answer.status == HTTPStatus.FORBIDDEN
     if meaning is Meaning.AMBIGUOUS or (speaks_of_us and is_strange):
         raise lost(answer.effect, f"{answer.what}: HubSpot answered {answer.status}")

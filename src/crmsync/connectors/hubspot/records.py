@@ -9,8 +9,14 @@ from urllib.parse import quote
 
 from crmsync.connectors.answers import Effect
 from crmsync.connectors.base import Key
-from crmsync.connectors.hubspot.api import Api, following, payload_of, shape_of
-from crmsync.connectors.hubspot.errors import NOT_FOUND
+from crmsync.connectors.hubspot.api import (
+    Api,
+    following,
+    payload_of,
+    shape_of,
+    shape_of_records,
+)
+from crmsync.connectors.hubspot.codes import NOT_FOUND
 from crmsync.connectors.hubspot.schemas import Schemas
 from crmsync.connectors.hubspot.search import lookups
 from crmsync.connectors.hubspot.values import moment
@@ -57,7 +63,8 @@ class Records:
             return self._find(object_type, name, [key.value for key in keys], fields)
         self._insist(object_type, list(entries.values()), fields)
         kinds = self._schemas.kinds(object_type, fields)
-        found = {key: record_of(entry, fields, kinds) for key, entry in entries.items()}
+        with shape_of_records(object_type):
+            found = {key: record_of(entry, fields, kinds) for key, entry in entries.items()}
         records = [found.get(key.value.lower()) for key in keys]
         if name is not None:
             return records
@@ -112,8 +119,9 @@ class Records:
         for entries, reached in self.walk(object_type, cursor, fields):
             live = [entry for entry in entries if not entry.get("archived")]
             kinds = self._schemas.kinds(object_type, fields)
-            records = [record_of(entry, fields, kinds) for entry in live]
-            gone = [deleted_of(entry) for entry in entries if entry.get("archived")]
+            with shape_of_records(object_type):
+                records = [record_of(entry, fields, kinds) for entry in live]
+                gone = [deleted_of(entry) for entry in entries if entry.get("archived")]
             yield Page([*records, *gone], reached)
 
     def walk(
@@ -180,7 +188,8 @@ class Records:
                 pages.turn(after, len(payload["results"]))
         self._insist(object_type, list(found.values()), fields)
         kinds = self._schemas.kinds(object_type, [*fields, name])
-        records = {value: record_of(entry, fields, kinds) for value, entry in found.items()}
+        with shape_of_records(object_type):
+            records = {value: record_of(entry, fields, kinds) for value, entry in found.items()}
         return [records.get(value.strip().lower()) for value in values]
 
 

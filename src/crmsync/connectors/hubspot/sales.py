@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from crmsync.connectors.answers import name_in
 from crmsync.connectors.hubspot.api import Api, following, shape_of
 from crmsync.connectors.paging import Pages
 from crmsync.model import Owner, Stage
@@ -27,9 +28,9 @@ def stages(api: Api) -> list[Stage]:
     with shape_of(answer):
         return [
             Stage(
-                id=str(stage["id"]),
+                id=name_in(stage["id"]),
                 label=str(stage["label"]),
-                pipeline_id=str(pipeline["id"]),
+                pipeline_id=name_in(pipeline["id"]),
                 pipeline=str(pipeline["label"]),
                 position=int(stage["displayOrder"]),
             )
@@ -56,4 +57,4 @@ def _owners(api: Api, *, has_left: bool) -> list[Owner]:
 
 def _owner(entry: Mapping[str, Any], *, is_active: bool) -> Owner:
     name = f"{entry.get('firstName') or ''} {entry.get('lastName') or ''}".strip()
-    return Owner(str(entry["id"]), str(entry.get("email") or ""), name, is_active)
+    return Owner(name_in(entry["id"]), str(entry.get("email") or ""), name, is_active)

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from crmsync.connectors.answers import Answer, Effect
+from crmsync.connectors.answers import UNREADABLE, Answer, Effect
 from crmsync.connectors.http import Transport
 from crmsync.connectors.hubspot.errors import refuse
 from crmsync.errors import BatchRejected, ConfigError, Unavailable
@@ -75,14 +75,14 @@ def describe(http: Transport, version: str, object_type: str) -> ObjectSchema:
     """Return an object's properties; raises ConfigError when the account has no such object."""
     try:
         page = _api(http, version, object_type).get_all(object_type, archived=False)
-        fields = [_field(entry, object_type) for entry in page.results]
+        fields = {entry.name: _field(entry, object_type) for entry in page.results}
     except BatchRejected as refusal:
         raise ConfigError(f"'{object_type}': {refusal.user_message}") from refusal
-    except (LookupError, TypeError, ValueError, AttributeError):
-        fields = []
-    if not fields or not all(field.name for field in fields):
+    except (*UNREADABLE, _sdk().OpenApiException):
+        fields = {}
+    if not fields or not all(fields):
         raise Unavailable(f"the properties of '{object_type}' have another shape than documented")
-    return ObjectSchema(object_type, {field.name: field for field in fields})
+    return ObjectSchema(object_type, fields)
 
 
 def create_property(http: Transport, version: str, object_type: str, field: FieldSchema) -> None:
@@ -101,7 +101,10 @@ def create_property(http: Transport, version: str, object_type: str, field: Fiel
         "options": _options(field),
     }
     try:
-        _api(http, version, object_type).create(object_type, property_create=body)
+        # What HubSpot says of the new property is of no use here, so the SDK need not read it.
+        _api(http, version, object_type).create(
+            object_type, property_create=body, _preload_content=False
+        )
     except BatchRejected as refusal:
         raise ConfigError(
             f"HubSpot does not make the property '{field.name}': {refusal.user_message}"
@@ -146,13 +149,17 @@ def _directory(entry: Any, object_type: str) -> Directory | None:  # noqa: ANN40
 
 def _api(http: Transport, version: str, object_type: str) -> Any:  # noqa: ANN401 (the SDK is untyped)
     """Return the SDK's properties calls over our transport."""
-    sdk = importlib.import_module("hubspot.crm.properties")
+    sdk = _sdk()
     settings = sdk.Configuration(host="")
     # The server leaves out parts that the SDK holds to be required.
     settings.client_side_validation = False
     client = sdk.ApiClient(configuration=settings)
     client.rest_client = _Rest(http, version, object_type)
     return sdk.CoreApi(client)
+
+
+def _sdk() -> Any:  # noqa: ANN401 (the SDK is untyped)
+    return importlib.import_module("hubspot.crm.properties")
 
 
 class _Rest:

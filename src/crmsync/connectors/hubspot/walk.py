@@ -1,7 +1,8 @@
 """One pull of one object type: first what was archived, then what changed, page by page.
 
 What was archived is only to be had as the full list of the last 90 days, so it is asked for as
-seldom as it is long: every page of it costs a minute. Everything else is a search.
+seldom as it is long: every page of it costs a minute. Whoever begins from nothing does without it:
+the next pull lists it. Everything else is a search.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Walk:
         self._api = api
         self._read = read
         self._type = object_type
+        self._goes_on = cursor is not None
         self._given = cursor or str(Cursor())
         self._begin = Cursor.read(self._given)
         self._properties = properties
@@ -96,7 +98,7 @@ class Walk:
             answer, payload = self._api.search(self._type, query(self._type, place, asked))
             if begun_ms is None:
                 begun_ms = answered_ms(answer)
-                if begun_ms >= cursor.list_at_ms:
+                if self._goes_on and begun_ms >= cursor.list_at_ms:
                     cursor = yield from self._archived(begun_ms)
             before = place
             with shape_of(answer):

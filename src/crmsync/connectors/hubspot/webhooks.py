@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.base import Delivery, Webhooks
 from crmsync.connectors.hubspot.sdk import DEALS, standard_type
 from crmsync.connectors.hubspot.values import milliseconds, moment
@@ -48,7 +49,7 @@ def hints_of(delivery: Delivery, webhooks: Webhooks | None) -> list[Hint]:
     _verify(delivery, webhooks.secret)
     try:
         hints = [_hint(event) for event in _events(delivery.body)]
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+    except UNREADABLE:
         raise Forged("the delivery is signed, but is no list of HubSpot's events") from None
     return [hint for hint in hints if hint]
 
@@ -120,6 +121,8 @@ def _hint(event: Mapping[str, Any]) -> Hint | None:
         # The survivor of a merge, often a third record, tells which ones it was.
         places = ("newObjectId", "primaryObjectId", ABOUT) if kind == MERGE else (ABOUT,)
         crm_id = next((event[place] for place in places if event.get(place)), "")
+    if not object_type:
+        raise ValueError("an event about nothing")
     return Hint(
         object_type=object_type,
         crm_id=crm_id_of({"id": crm_id}),

@@ -10,14 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crmsync.connectors.base import Key
-from crmsync.connectors.hubspot.errors import (
-    HINTS,
-    NOT_FOUND,
-    complaint_of,
-    context_of,
-    failure_of,
-    record_result,
-)
+from crmsync.connectors.hubspot.codes import HINTS, NOT_FOUND
+from crmsync.connectors.hubspot.errors import complaint_of, context_of, failure_of, record_result
 from crmsync.connectors.hubspot.values import from_wire, moment, to_wire
 from crmsync.model import (
     Action,
@@ -106,7 +100,10 @@ def results_of(batch: Batch, payload: Mapping[str, Any]) -> list[Result]:
         place = places.of_result(entry)
         if place is not None:
             created = creates or bool(entry.get("new"))
-            found[place] = Result(Outcome.SUCCEEDED, crm_id_of(entry), created)
+            told = Result(Outcome.SUCCEEDED, crm_id_of(entry), created)
+            # Two records for one operation: nobody knows whose they are.
+            is_only = found[place] is None or found[place] == told
+            found[place] = told if is_only else Result(Outcome.UNKNOWN, failure=MISSING)
     unlinked = MISSING
     for error in payload.get("errors") or ():
         named = list(places.of_error(error))
@@ -196,7 +193,7 @@ def record_of(
 def former_ids_of(entry: Mapping[str, Any]) -> tuple[CrmId, ...]:
     """Return the ids of the records that were merged into this one, where they were asked for."""
     listed = str((entry.get("properties") or {}).get(MERGED_IDS) or "").split(";")
-    return tuple(CrmId(old) for old in listed if old and old != str(entry["id"]))
+    return tuple(crm_id_in(old) for old in listed if old and old != str(entry["id"]))
 
 
 def absent_of(entry: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
@@ -207,7 +204,12 @@ def absent_of(entry: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
 
 def crm_id_of(entry: Mapping[str, Any]) -> CrmId:
     """Return the id of a record in an answer; ValueError for what cannot be one."""
-    text = str(entry["id"])
+    return crm_id_in(entry["id"])
+
+
+def crm_id_in(said: object) -> CrmId:
+    """Return what an answer says as an id; ValueError for what cannot be one."""
+    text = str(said)
     if not (text.isascii() and text.isdecimal()):
         raise ValueError("not an id")
     return CrmId(text)

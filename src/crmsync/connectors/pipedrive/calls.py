@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from crmsync.connectors.answers import Answer, Effect
+from crmsync.connectors.answers import UNREADABLE, Answer, Effect
 from crmsync.connectors.http import Transport
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.errors import Meaning, misshapen, refusal_of, refuse
@@ -151,7 +151,7 @@ class Calls:
             try:
                 ids = [id_of(hit["item"]) for hit in payload["data"]["items"]]
                 cursor = (payload.get("additional_data") or {}).get("next_cursor")
-            except (LookupError, TypeError, ValueError, AttributeError):
+            except UNREADABLE:
                 raise misshapen(answer) from None
             yield from ids
             if not cursor:
@@ -246,6 +246,6 @@ def _is_entry(told: Any) -> bool:  # noqa: ANN401 (any JSON)
         id_of(told)
         own = told.get("custom_fields") or {}
         contacts = [*(told.get("emails") or ()), *(told.get("phones") or ())]
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return False
     return isinstance(own, dict) and all(isinstance(one, dict) for one in contacts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from crmsync.connectors.answers import Observer, Site, unobserved
+from crmsync.connectors.answers import UNREADABLE, Observer, Site, told_by, unobserved
 from crmsync.connectors.auth.authorisation import Access, Authorisation, bearer
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
 from crmsync.connectors.http import Transport
@@ -44,7 +44,11 @@ from crmsync.model import (
     Stage,
 )
 
-SITE = Site(base_url="https://api.pipedrive.com", host_suffixes=(".pipedrive.com",))
+SITE = Site(
+    base_url="https://api.pipedrive.com",
+    host_suffixes=(".pipedrive.com",),
+    quota_in=told_by("x-daily-ratelimit-token-remaining", "x-daily-ratelimit-token-limit"),
+)
 ME = f"{V1}/users/me"
 
 
@@ -233,5 +237,5 @@ def _api_token(access: Access) -> Mapping[str, str]:
 def _record(entry: Entry, wanted: Mapping[str, Field]) -> Record:
     try:
         return record_of(entry, wanted)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise misread() from None

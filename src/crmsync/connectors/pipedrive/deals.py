@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from crmsync.connectors.pipedrive.calls import Calls, Entry
+from crmsync.connectors.answers import UNREADABLE
+from crmsync.connectors.pipedrive.calls import Calls, Entry, id_of
 from crmsync.connectors.pipedrive.feed import Asked, changed_since, misread
 from crmsync.connectors.pipedrive.fields import Catalogue
 from crmsync.connectors.pipedrive.objects import DEALS, Field
@@ -44,7 +45,7 @@ class Deals:
 def _deal(entry: Entry, wanted: Mapping[str, Field]) -> Deal:
     try:
         return _read(entry, wanted)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise misread() from None
 
 
@@ -56,7 +57,7 @@ def _read(entry: Entry, wanted: Mapping[str, Field]) -> Deal:
     status = DealStatus(entry["status"])
     return Deal(
         crm_id,
-        people=(CrmId(str(int(person))),) if person is not None else (),
+        people=(CrmId(id_of({"id": person})),) if person is not None else (),
         status=status,
         amount=float(amount) if amount is not None else None,
         created_at=time_in(entry, "add_time"),

@@ -15,10 +15,10 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import orjson
-import structlog
 
 from crmsync.connectors.answers import Answer, Effect, lost
 from crmsync.connectors.pipedrive.limits import Refusals
+from crmsync.connectors.unknown_codes import tell_unknown
 from crmsync.errors import (
     BatchRejected,
     ConnectionHalted,
@@ -33,8 +33,6 @@ from crmsync.model import Failure
 BLOCKED_SECONDS = 300.0
 """How long to stay away after Cloudflare has blocked us: minutes, it does not say how many."""
 SCOPES = "contacts:full, deals:full, contact-fields:full, deal-fields:full, users:read"
-
-log = structlog.get_logger()
 
 
 class Meaning(Enum):
@@ -160,7 +158,7 @@ def refusal_of(answer: Answer, names: Mapping[str, str]) -> Refusal:
                 answer, rule.meaning, code or f"HTTP_{rule.status}", message, field, hint
             )
     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("unknown_refusal", crm="pipedrive", status=answer.status, code=code)
+        tell_unknown("pipedrive", code, answer.status, "pipedrive.errors:RULES")
     return Refusal(answer, Meaning.AMBIGUOUS, code or f"HTTP_{answer.status}", message, field, "")
 
 

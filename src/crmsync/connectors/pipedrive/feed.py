@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.pipedrive.calls import PAGE_RECORDS, Calls, Entry
 from crmsync.connectors.pipedrive.fields import Catalogue
 from crmsync.connectors.pipedrive.objects import Field, ObjectType
@@ -61,7 +62,7 @@ def _lists(kind: ObjectType, *, whole: bool) -> Iterator[tuple[str, Mapping[str,
 def _changed_at(entry: Entry) -> datetime:
     try:
         return time_in(entry, "update_time") or EPOCH
-    except (TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise misread() from None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.pipedrive.calls import PAGE_RECORDS, V2, Calls, data_of
 from crmsync.connectors.pipedrive.errors import refusal_of, refuse
@@ -142,7 +143,7 @@ class Catalogue:
             if fields is None or age > REMEMBERED_SECONDS or (unknown and age > DOUBTED_SECONDS):
                 try:
                     fields = Fields(kind, self._told(kind))
-                except (LookupError, TypeError, AttributeError):
+                except UNREADABLE:
                     raise _unreadable(kind) from None
                 self._known[kind.name] = time.monotonic(), fields
             return fields

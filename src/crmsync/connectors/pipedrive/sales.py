@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.pipedrive.calls import Calls, Entry
 from crmsync.connectors.pipedrive.limits import LIST_USERS
+from crmsync.errors import Unavailable
 from crmsync.model import Owner, Stage
 
 USERS = "/users"
@@ -26,19 +28,23 @@ def owners(calls: Calls) -> list[Owner]:
 
 def stages(calls: Calls) -> list[Stage]:
     """Return the stages of all pipelines: two calls, 5 tokens each."""
-    pipelines = {entry["id"]: entry for entry in _there(calls, "/pipelines")}
-    return [
-        Stage(
-            id=str(entry["id"]),
-            label=str(entry.get("name") or ""),
-            pipeline_id=str(entry["pipeline_id"]),
-            pipeline=str(pipelines[entry["pipeline_id"]].get("name") or ""),
-            position=int(entry.get("order_nr") or 0),
-        )
-        for entry in _there(calls, "/stages")
-        # Those of a pipeline that was deleted between the two calls are on their way out.
-        if entry.get("pipeline_id") in pipelines
-    ]
+    pipelines = {str(entry["id"]): entry for entry in _there(calls, "/pipelines")}
+    told = list(_there(calls, "/stages"))
+    try:
+        return [
+            Stage(
+                id=str(entry["id"]),
+                label=str(entry.get("name") or ""),
+                pipeline_id=pipeline_id,
+                pipeline=str(pipelines[pipeline_id].get("name") or ""),
+                position=int(entry.get("order_nr") or 0),
+            )
+            for entry in told
+            # Those of a pipeline that was deleted between the two calls are on their way out.
+            if (pipeline_id := str(entry.get("pipeline_id"))) in pipelines
+        ]
+    except UNREADABLE:
+        raise Unavailable("GET /stages: the answer has another shape than documented") from None
 
 
 def _there(calls: Calls, path: str) -> Iterator[Entry]:

@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 import orjson
 
-from crmsync.connectors.answers import Answer
+from crmsync.connectors.answers import UNREADABLE, Answer
 from crmsync.connectors.base import Delivery, Watch, Webhooks
-from crmsync.connectors.pipedrive.calls import V1, Calls, data_of
+from crmsync.connectors.pipedrive.calls import V1, Calls, data_of, id_of
 from crmsync.connectors.pipedrive.errors import Meaning, refusal_of, refuse
 from crmsync.connectors.pipedrive.limits import ADD_WEBHOOK, DELETE_WEBHOOK, LIST_WEBHOOKS
 from crmsync.connectors.pipedrive.objects import kind_named
@@ -60,7 +60,7 @@ def hints(webhooks: Webhooks | None, delivery: Delivery) -> list[Hint]:
     try:
         meta = orjson.loads(delivery.body)["meta"]
         return list(_hints(meta))
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+    except UNREADABLE:
         raise Forged("the body of a webhook has another shape than documented") from None
 
 
@@ -93,7 +93,7 @@ def _hints(meta: Mapping[str, Any]) -> Iterator[Hint]:
 
 
 def _id(said: object) -> CrmId:
-    return CrmId(str(int(str(said))))
+    return CrmId(id_of({"id": said}))
 
 
 # --- what Pipedrive is asked to tell --------------------------------------------------------

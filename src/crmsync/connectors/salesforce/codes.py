@@ -13,6 +13,10 @@ from types import MappingProxyType
 
 from crmsync.connectors.waits import MAX_WAIT_SECONDS
 
+MOVED = "URL_NOT_RESET"
+"""What an org answers at an address that it has left: its new one comes with the next token."""
+TIMED_OUT = "QUERY_TIMEOUT"
+
 
 class Meaning(Enum):
     """Whom a refusal concerns, and whether anything may have been written."""
@@ -80,7 +84,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
         # --- too much at once
         "EXCEEDED_ID_LIMIT": Meaning.SMALLER,
         "LIMIT_EXCEEDED": Meaning.SMALLER,
-        "QUERY_TIMEOUT": Meaning.SMALLER,
+        TIMED_OUT: Meaning.SMALLER,
         # --- nobody knows
         "UNKNOWN_EXCEPTION": Meaning.AMBIGUOUS,
         "SERVER_UNAVAILABLE": Meaning.AMBIGUOUS,
@@ -88,6 +92,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
         # --- the connection
         "INVALID_SESSION_ID": Meaning.TOKEN,
         "InvalidSessionId": Meaning.TOKEN,
+        MOVED: Meaning.TOKEN,
         "API_DISABLED_FOR_ORG": Meaning.PERMISSION,
         "API_CURRENTLY_DISABLED": Meaning.PERMISSION,
         "INSUFFICIENT_ACCESS": Meaning.PERMISSION,
@@ -103,7 +108,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
 STATUSES: Mapping[int, Meaning] = MappingProxyType(
     {
         401: Meaning.TOKEN,
-        403: Meaning.PERMISSION,
+        403: Meaning.AMBIGUOUS,  # Salesforce's own names a code: this is a proxy's
         404: Meaning.CONNECTION,
         405: Meaning.CONNECTION,
         410: Meaning.CONNECTION,

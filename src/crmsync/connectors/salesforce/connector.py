@@ -31,8 +31,10 @@ from crmsync.connectors.salesforce.objects import OPPORTUNITY, Described
 from crmsync.connectors.salesforce.queries import Queries
 from crmsync.connectors.salesforce.races import Races
 from crmsync.connectors.salesforce.reads import READ_RECORDS, Reader
+from crmsync.connectors.salesforce.rows import id_in
 from crmsync.connectors.salesforce.schemas import Schemas
 from crmsync.connectors.salesforce.soql import MODIFIED
+from crmsync.connectors.salesforce.usage import quota_in
 from crmsync.connectors.salesforce.values import in_detail
 from crmsync.connectors.salesforce.writes import (
     METHODS,
@@ -66,6 +68,7 @@ SITE = Site(
     base_url=None,
     host_suffixes=VENDOR.api_suffixes,
     refuses_token=refuses_token,
+    quota_in=quota_in,
 )
 LIMITS = (
     Limit("daily_calls", 15_000, 86_400),
@@ -132,7 +135,7 @@ class Salesforce:
         with documented(Effect.READ):
             [org] = self._queries.rows([soql])
             kind = f"{org['OrganizationType']}{', a sandbox' if org['IsSandbox'] else ''}"
-            return Account(str(org["Id"]), str(org["Name"]), kind)
+            return Account(id_in(org), str(org["Name"]), kind)
 
     def describe(self, object_type: str) -> ObjectSchema:
         """Return the live fields that the token's user may see."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from crmsync.connectors.answers import name_in
 from crmsync.connectors.salesforce.queries import Queries
 from crmsync.connectors.salesforce.rows import id_in
 from crmsync.model import Owner, Stage
@@ -31,6 +32,6 @@ def owners(queries: Queries) -> list[Owner]:
 def stages(queries: Queries) -> list[Stage]:
     """Return every stage, also those no longer in use: sales processes share them all."""
     return [
-        Stage(row["ApiName"], row["MasterLabel"] or row["ApiName"], position=place)
+        Stage(name_in(row["ApiName"]), row["MasterLabel"] or row["ApiName"], position=place)
         for place, row in enumerate(queries.rows([STAGES]))
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crmsync.connectors.answers import Effect, lost
+from crmsync.connectors.answers import UNREADABLE, Effect, lost
 
 
 @contextmanager
@@ -13,5 +13,5 @@ def documented(effect: Effect) -> Iterator[None]:
     """Take a success whose body is not what Salesforce documents for a lost answer."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise lost(effect, "Salesforce's answer has another shape than documented") from None

@@ -14,14 +14,14 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import orjson
-import structlog
 
 from crmsync.connectors.answers import Answer, lost
-from crmsync.connectors.failures import excerpt_of
+from crmsync.connectors.failures import excerpt_in
 from crmsync.connectors.salesforce.codes import (
     CODES,
     HINTS,
     LIMITS,
+    MOVED,
     PERMISSION_HINT,
     RECORD_HINT,
     STATUSES,
@@ -32,6 +32,7 @@ from crmsync.connectors.salesforce.codes import (
     Meaning,
 )
 from crmsync.connectors.salesforce.ids import full_id
+from crmsync.connectors.unknown_codes import tell_unknown
 from crmsync.connectors.waits import retry_after
 from crmsync.errors import (
     BatchRejected,
@@ -42,8 +43,6 @@ from crmsync.errors import (
 )
 from crmsync.model import CrmId, Failure, Outcome, Result
 
-log = structlog.get_logger()
-
 _HOLDER = re.compile(r"record with id:\s*(\w{15,18})")
 _FIELDS = (
     re.compile(r"No such column '(\w+)'"),
@@ -53,7 +52,6 @@ _FIELDS = (
     re.compile(r"external ID field does not exist or is not accessible: (\w+)"),
 )
 _OBJECT = re.compile(r"(?:sObject type|relationship) '(\w+)'")
-_CODE = re.compile(r"\w{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +105,14 @@ def complaint_of(entries: Iterable[Any], status: int = 0) -> Complaint:
     message = "; ".join(filter(None, messages))
     meaning = _meaning(code, message, status)
     if meaning is None:
-        # A code is a constant of Salesforce's; anything else might be somebody's data.
-        log.warning("unknown_code", code=code if _CODE.fullmatch(code) else "", status=status)
+        tell_unknown("salesforce", code, status, "salesforce.codes:CODES")
     return Complaint(
         code=code,
         message=message,
         field=_field(first, message),
         existing_id=_existing_id(first, message),
         meaning=meaning,
-        excerpt=excerpt_of(orjson.dumps(errors)) if errors else "",
+        excerpt=excerpt_in(errors) if errors else "",
     )
 
 
@@ -173,8 +170,15 @@ def errors_of(answer: Answer) -> list[Any]:
 
 
 def refuses_token(answer: Answer) -> bool:
-    """Say whether an answer means that another access token may be accepted."""
-    is_dead = answer.status == HTTPStatus.UNAUTHORIZED or b"INVALID_SESSION_ID" in answer.body
+    """Say whether an answer means that another access token may be accepted.
+
+    A new one also comes with the org's address as it is by now: the one that came with this token
+    may have moved, which is told by a redirect or by a code.
+    """
+    if HTTPStatus.MULTIPLE_CHOICES < answer.status < HTTPStatus.BAD_REQUEST:
+        return True
+    told = (b"INVALID_SESSION_ID", MOVED.encode())
+    is_dead = answer.status == HTTPStatus.UNAUTHORIZED or any(one in answer.body for one in told)
     if answer.ok or not is_dead:
         return False
     complaint = complaint_of(errors_of(answer), answer.status)

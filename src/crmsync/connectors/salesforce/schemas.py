@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from crmsync.connectors.answers import Effect
+from crmsync.connectors.salesforce.codes import TIMED_OUT
 from crmsync.connectors.salesforce.documented import documented
 from crmsync.connectors.salesforce.library import Library, is_name
 from crmsync.connectors.salesforce.objects import Described, described
-from crmsync.errors import BatchRejected, ConfigError
+from crmsync.errors import BatchRejected, ConfigError, RetryLater
 
 SCHEMA_SECONDS = 600.0
 """How long what was described is used."""
@@ -19,6 +20,8 @@ UNKNOWN_FIELD_SECONDS = 60.0
 """The same when a field is named that was not there: it may have been made since."""
 DOUBT_SECONDS = 5.0
 """The same when Salesforce itself says that a field is not there."""
+TIMED_OUT_SECONDS = 60.0
+"""How long a list of changes waits that Salesforce did not finish in time."""
 NO_FIELD = "INVALID_FIELD"
 OUTDATED = frozenset({NO_FIELD, "INVALID_FIELD_FOR_INSERT_UPDATE", "NOT_FOUND"})
 
@@ -77,13 +80,22 @@ class Schemas:
 
     @contextmanager
     def pulling(self, object_type: str) -> Iterator[None]:
-        """Do the same, and say by ConfigError which field has gone: asking again finds none."""
+        """Do the same, and say by ConfigError which field has gone: asking again finds none.
+
+        Nothing can be made smaller of a list of changes that Salesforce did not finish in time:
+        RetryLater, for its next index or a quieter hour.
+        """
         try:
             with self.doubting(object_type):
                 yield
         except BatchRejected as refusal:
             if refusal.code == NO_FIELD and refusal.field:
                 raise _no_field(object_type, refusal.field) from None
+            if refusal.code == TIMED_OUT:
+                raise RetryLater(
+                    f"Salesforce did not finish the query of {object_type} in time",
+                    retry_after_seconds=TIMED_OUT_SECONDS,
+                ) from None
             raise
 
 

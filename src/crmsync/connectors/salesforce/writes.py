@@ -228,7 +228,7 @@ def fates_of(part: Part, answer: Answer | None) -> list[Fate]:
 def _fate(operation: Operation, row: Mapping[str, Any], part: Part) -> Fate:
     crm_id = full_id(str(row.get("id") or operation.crm_id or ""))
     if row["success"] is True:
-        if crm_id is None:
+        if crm_id is None or row.get("errors"):  # nobody knows which of the two is so
             return Result(Outcome.UNKNOWN, failure=MISSING)
         created = row.get("created", part.call.method is HTTPMethod.POST)
         return Result(Outcome.SUCCEEDED, crm_id, bool(created))

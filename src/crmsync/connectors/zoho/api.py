@@ -10,23 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from crmsync.connectors.answers import Answer, Effect, Site, lost
+from crmsync.connectors.answers import Answer, Effect, Site, lost, told_by
 from crmsync.connectors.auth.authorisation import Access
 from crmsync.connectors.base import Limit
 from crmsync.connectors.http import Transport
-from crmsync.connectors.waits import MAX_WAIT_SECONDS
+from crmsync.connectors.waits import MAX_WAIT_SECONDS, moment_of
 from crmsync.connectors.zoho.errors import BUSY_SECONDS, envelope_of, refuse, refuses_token
 from crmsync.connectors.zoho.oauth import VENDOR
 from crmsync.connectors.zoho.values import written
 
+CREDITS_LEFT = "X-API-CREDITS-REMAINING"
+"""Sent only once half of the day's credits are used."""
 SITE = Site(
     base_url=None,  # every data centre has its own, which comes with the token
     host_suffixes=VENDOR.api_suffixes,
     refuses_token=refuses_token,
+    quota_in=told_by(CREDITS_LEFT),
 )
 HEAVY = "heavy"
 LIMITS = (
@@ -37,7 +39,6 @@ LIMITS = (
 """The lowest edition's (Free); a write of more than 10 records and a query are heavy calls."""
 RECORDS_A_CREDIT = 10
 """Of a write; most other calls cost one credit."""
-CREDITS_LEFT = "X-API-CREDITS-REMAINING"
 
 
 def headers_of(access: Access) -> Mapping[str, str]:
@@ -141,11 +142,9 @@ class Api:
             self._credits_left = int(left)
         elif answer.ok:
             self._credits_left = math.inf
-        try:
-            told = parsedate_to_datetime(answer.headers.get("Date", ""))
-        except ValueError:
-            return
-        self._ahead = told.astimezone(UTC) - datetime.now(UTC)
+        told = moment_of(answer.headers.get("Date"))
+        if told is not None:
+            self._ahead = told - datetime.now(UTC)
 
     def _refuse(self, answer: Answer, needs: str, credits_: int) -> None:
         spent = self._credits_left < credits_

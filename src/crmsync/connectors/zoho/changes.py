@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.zoho import coql
 from crmsync.connectors.zoho.api import Api
@@ -63,7 +64,7 @@ class Changes:
                     record_of(row, shown, module, is_converted=chunk.are_converted)
                     for row in chunk.rows
                 ]
-            except (LookupError, TypeError, ValueError, AttributeError):
+            except UNREADABLE:
                 raise rows.strange() from None
             gone = [Record(one.crm_id, {}, one.at, is_deleted=True) for one in chunk.gone]
             yield Page([*records, *gone], str(chunk.cursor))
@@ -119,12 +120,12 @@ class Changes:
 def _place_of(row: Row, rows: Rows) -> Place:
     try:
         return Place(moment(row[MODIFIED]), str(row["id"]))
-    except (LookupError, TypeError, ValueError):
+    except UNREADABLE:
         raise rows.strange() from None
 
 
 def _tombstone(row: Row, rows: Rows) -> Tombstone:
     try:
         return Tombstone(CrmId(str(row["id"])), moment(row["deleted_time"]))
-    except (LookupError, TypeError, ValueError):
+    except UNREADABLE:
         raise rows.strange() from None

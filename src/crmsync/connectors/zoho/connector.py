@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from crmsync.connectors.answers import Observer, unobserved
+from crmsync.connectors.answers import UNREADABLE, Observer, unobserved
 from crmsync.connectors.auth.authorisation import Authorisation
 from crmsync.connectors.base import Capabilities, Connection, Delivery, Key, Limit, Watch
 from crmsync.connectors.http import Transport
@@ -132,7 +132,7 @@ class Zoho:
                 name=str(org.get("company_name") or ""),
                 detail=", ".join(str(part) for part in (edition, org.get("time_zone")) if part),
             )
-        except (LookupError, TypeError, AttributeError):
+        except UNREADABLE:
             raise Unavailable("GET /crm/v8/org: another shape than documented") from None
 
     def describe(self, object_type: str) -> ObjectSchema:
@@ -192,7 +192,7 @@ class Zoho:
         )
         try:
             return results_of(batch, draft.operations, entries)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             raise misshapen(answer) from None
 
     def read(
@@ -230,8 +230,8 @@ class Zoho:
         return self._deals.by_id(ids, fields)
 
     def describe_deals(self) -> ObjectSchema:
-        """Return the live fields of deals."""
-        return self._modules.describe(DEALS)
+        """Return the live fields of deals, which are read and never made."""
+        return self._modules.fields_of(DEALS)
 
     def owners(self) -> list[Owner]:
         """Return every user, also who left or was deleted."""

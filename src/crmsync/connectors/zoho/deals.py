@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.zoho.api import Api
 from crmsync.connectors.zoho.changes import Changes
 from crmsync.connectors.zoho.coql import MODIFIED
@@ -18,7 +19,7 @@ from crmsync.connectors.zoho.modules import Modules
 from crmsync.connectors.zoho.pipelines import Pipelines
 from crmsync.connectors.zoho.rows import LIST_IDS, Row, Rows
 from crmsync.connectors.zoho.values import moment
-from crmsync.connectors.zoho.wire import values_of
+from crmsync.connectors.zoho.wire import is_id, values_of
 from crmsync.model import CrmId, Deal, DealPage, DealStatus
 
 PIPELINE, CONTACT, AMOUNT = "Pipeline", "Contact_Name", "Amount"
@@ -71,17 +72,18 @@ class Deals:
     def _deal(self, row: Row, fields: Sequence[str], rows: Rows) -> Deal:
         try:
             return self._deal_of(row, fields, rows.module)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             raise rows.strange() from None
 
     def _deal_of(self, row: Row, fields: Sequence[str], module: Module) -> Deal:
         own = values_of(row, OWN, module)
         values = values_of(row, fields, module)
-        step = self._pipelines.find(str(own[PIPELINE] or ""), str(own[STAGE] or ""))
-        if step is not None and STAGE in values:
-            values[STAGE] = step.stage.id
-        status = step.status if step else DealStatus.OPEN
+        stage, status = self._stage_of(str(own[PIPELINE] or ""), str(own[STAGE] or ""), module)
+        if stage is not None and STAGE in values:
+            values[STAGE] = stage
         contact, amount = own[CONTACT], own[AMOUNT]
+        if contact and not is_id(contact):
+            raise ValueError("not an id")
         return Deal(
             crm_id=CrmId(str(row["id"])),
             people=(CrmId(str(contact)),) if contact else (),
@@ -92,6 +94,18 @@ class Deals:
             closed_at=None if status is DealStatus.OPEN else _closed_at(row),
             fields=values,
         )
+
+    def _stage_of(self, pipeline: str, text: str, module: Module) -> tuple[str | None, DealStatus]:
+        """Return the id of a stage by the texts that a deal shows, and what a deal in it is.
+
+        Most fields say it themselves; else the pipelines are asked for. None: it is gone.
+        """
+        field = module.fields.get(STAGE)
+        stage = field.choices.get(text) if field else None
+        if field is not None and stage is not None and stage in field.statuses:
+            return stage, field.statuses[stage]
+        step = self._pipelines.find(pipeline, text)
+        return (step.stage.id, step.status) if step else (None, DealStatus.OPEN)
 
 
 def _closed_at(row: Mapping[str, Any]) -> datetime | None:

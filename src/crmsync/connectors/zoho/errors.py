@@ -13,10 +13,10 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 import orjson
-import structlog
 
 from crmsync.connectors.answers import Answer, Effect, lost
-from crmsync.connectors.failures import excerpt_of
+from crmsync.connectors.failures import excerpt_in
+from crmsync.connectors.unknown_codes import tell_unknown
 from crmsync.connectors.waits import retry_after
 from crmsync.connectors.zoho.codes import (
     CALL_CODES,
@@ -38,6 +38,7 @@ from crmsync.model import CrmId, Failure, Fields, Outcome, Result
 BUSY_SECONDS = 5.0
 """To wait where too many calls are under way: other apps of the account share those places."""
 ALREADY_MODIFIED_SECONDS = 2.0
+TABLE = "zoho.codes:CODES"
 UNEXPLAINED = "UNEXPLAINED"
 """Our code for a refusal without one of Zoho's: it may come from something in front of it."""
 
@@ -45,8 +46,6 @@ UNEXPLAINED = "UNEXPLAINED"
 _CODE = re.compile(r"[A-Z][A-Z_]{1,60}")
 _OWN_ID = re.compile(r"\$\.data\[\d+\]\.id")
 _PLACE = re.compile(r"\$\.data\[(\d+)\](?:\.(\w+))?")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,13 @@ def record_result(entry: Mapping[str, Any], sent: Fields) -> Result:
     complaint = complaint_of(entry)
     known = CODES.get(complaint.code)
     if known is None:
-        log.warning("unknown_code", crm="zoho", code=complaint.code)
+        tell_unknown("zoho", complaint.code, 0, TABLE)
     failure = Failure(
         code=complaint.code,
         message=complaint.message,
         hint=complaint.hint(sent),
         field=complaint.field,
-        excerpt=excerpt_of(orjson.dumps(entry)),
+        excerpt=excerpt_in(entry),
     )
     outcome = known[1] if known else Outcome.UNKNOWN
     return Result(
@@ -203,11 +202,13 @@ def _meaning(answer: Answer, code: str) -> Meaning:
     known = CODES.get(code)
     if known is not None:
         return known[0]
+    if answer.status == HTTPStatus.FORBIDDEN and code == UNEXPLAINED:
+        return Meaning.AMBIGUOUS  # Zoho's own names a code: this is a proxy's
     if answer.status in STATUSES:
         return STATUSES[answer.status]
     if answer.status < HTTPStatus.BAD_REQUEST:
         return Meaning.ADDRESS  # redirects are not followed
-    log.warning("unknown_code", crm="zoho", code=code, status=answer.status)
+    tell_unknown("zoho", code, answer.status, TABLE)
     if answer.effect is Effect.READ and code != UNEXPLAINED:
         return Meaning.DATA
     raise lost(answer.effect, f"{answer.what}: Zoho answered {answer.status} {code}")

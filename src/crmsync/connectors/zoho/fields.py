@@ -7,10 +7,10 @@ Shapes: zoho.com/crm/developer/docs/api/v8, "Fields Metadata" and "Create Custom
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from crmsync.model import Directory, FieldSchema, FieldType
+from crmsync.model import DealStatus, Directory, FieldSchema, FieldType
 
 # data_type of a field -> ours; what is not here can be neither written nor compared
 TYPES: Mapping[str, FieldType] = {
@@ -61,6 +61,12 @@ STAGE = "Stage"
 """The field of deals whose choices are the steps of their pipelines."""
 CONVERTED, CONVERTED_TO = "Converted__s", "Converted_Contact"
 """Fields of leads: whether one was converted, and the contact that it became."""
+# forecast_type of a stage -> what a deal in it is
+STATUSES: Mapping[str, DealStatus] = {
+    "Open": DealStatus.OPEN,
+    "Closed Won": DealStatus.WON,
+    "Closed Lost": DealStatus.LOST,
+}
 TEXTS = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE})
 NO_CHOICE = "-None-"
 """The option of every picklist that stands for "nothing chosen"."""
@@ -79,6 +85,8 @@ class Field:
     """What may be written to a picklist, values and labels -> the value. Empty: anything."""
     case_matters: bool
     """Whether a unique field holds "a" and "A" to be two values."""
+    statuses: Mapping[str, DealStatus] = field(default_factory=dict)
+    """Of a deal's stage, values -> what a deal in it is, as far as Zoho says so here."""
 
     @property
     def allowed(self) -> str:
@@ -125,8 +133,19 @@ def field_of(described: Mapping[str, Any], module: str) -> Field:
     )
     # Of a value and another option's label that are alike, the value is meant.
     choices = {label: value for value, label in options} | {value: value for value, _ in options}
-    case_matters = str(unique.get("casesensitive")).lower() == "true"
-    return Field(schema, data_type, _whole(described.get("decimal_place")), choices, case_matters)
+    statuses = {
+        str(option["actual_value"]): STATUSES[option["forecast_type"]]
+        for option in described.get("pick_list_values") or ()
+        if option.get("forecast_type") in STATUSES
+    }
+    return Field(
+        schema,
+        data_type,
+        _whole(described.get("decimal_place")),
+        choices,
+        case_matters=str(unique.get("casesensitive")).lower() == "true",
+        statuses=statuses,
+    )
 
 
 def required_by_layouts(layouts: list[Mapping[str, Any]]) -> set[str]:

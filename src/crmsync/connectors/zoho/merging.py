@@ -30,9 +30,9 @@ def merge(api: Api, module: str, winner: CrmId, loser: CrmId) -> CrmId:
         return winner
     try:
         entry = _send(api, module, winner, loser)
-        if entry.get("code") in MERGED:
-            return winner
         complaint = complaint_of(entry)
+        if complaint.code in MERGED:
+            return winner
         refusal = BatchRejected(
             f"Zoho does not merge: {complaint.code} {complaint.message}",
             code=complaint.code,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.zoho.api import Api
 from crmsync.connectors.zoho.codes import DONE, TAKEN
 from crmsync.connectors.zoho.errors import complaint_of
@@ -69,21 +70,24 @@ class Modules:
         What the layouts demand is read as well: a lead needs a company by Zoho's own layout, of
         which the fields themselves say nothing.
         """
-        fields = self.get(name, within_seconds=0.0).fields
+        schema = self.fields_of(name)
         layouts = self._read(LAYOUTS, name)
         try:
             demanded = required_by_layouts(layouts.get("layouts") or [])
-        except (LookupError, TypeError, AttributeError):
+        except UNREADABLE:
             raise _unreadable(LAYOUTS) from None
         return ObjectSchema(
             name,
             {
-                api_name: replace(
-                    field.schema, required=field.schema.required or api_name in demanded
-                )
-                for api_name, field in fields.items()
+                api_name: replace(field, required=field.required or api_name in demanded)
+                for api_name, field in schema.fields.items()
             },
         )
+
+    def fields_of(self, name: str) -> ObjectSchema:
+        """Return a module's live fields as they alone describe it: enough for what is read only."""
+        fields = self.get(name, within_seconds=0.0).fields
+        return ObjectSchema(name, {api_name: field.schema for api_name, field in fields.items()})
 
     def make(self, name: str, field: FieldSchema) -> None:
         """Make a custom field in every layout; one of the name stays as it is. ConfigError."""
@@ -119,7 +123,7 @@ class Modules:
         payload = self._read(FIELDS, name)
         try:
             fields = [field_of(described, name) for described in payload["fields"]]
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             raise _unreadable(FIELDS) from None
         if not fields:
             raise _unreadable(FIELDS)

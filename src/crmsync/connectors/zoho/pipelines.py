@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crmsync.connectors.answers import UNREADABLE, name_in
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.zoho.api import Api
-from crmsync.connectors.zoho.fields import DEALS
+from crmsync.connectors.zoho.fields import DEALS, STATUSES
 from crmsync.connectors.zoho.modules import (
     DOUBTED_SECONDS,
     LAYOUTS,
@@ -28,12 +29,6 @@ PIPELINES, USERS = "/crm/v8/settings/pipeline", "/crm/v8/users"
 USER_TYPES = ("AllUsers", "DeletedUsers")
 """All but the deleted, and these: they still own what was theirs."""
 USERS_A_PAGE = 200
-# forecast_type of a stage -> what a deal in it is
-STATUSES: Mapping[str, DealStatus] = {
-    "Open": DealStatus.OPEN,
-    "Closed Won": DealStatus.WON,
-    "Closed Lost": DealStatus.LOST,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ class Pipelines:
                     params = {"layout_id": str(layout["id"])}
                     for pipeline in _read(self._api, PIPELINES, params, "pipeline"):
                         steps += _steps(pipeline, by_text)
-        except (LookupError, TypeError, AttributeError):
+        except UNREADABLE:
             raise _unreadable(PIPELINES) from None
         self._steps = list({(s.stage.pipeline_id, s.stage.id): s for s in steps}.values())
         self._by_text = by_text
@@ -107,7 +102,7 @@ def owners(api: Api) -> list[Owner]:
             try:
                 page = [_owner(user) for user in payload.get("users") or ()]
                 more = bool(page) and (payload.get("info") or {}).get("more_records") is True
-            except (LookupError, TypeError, AttributeError):
+            except UNREADABLE:
                 raise _unreadable(USERS) from None
             found |= {owner.id: owner for owner in page}
             number += 1
@@ -117,7 +112,7 @@ def owners(api: Api) -> list[Owner]:
 
 def _owner(user: Mapping[str, Any]) -> Owner:
     return Owner(
-        id=str(user["id"]),
+        id=name_in(user["id"]),
         email=str(user.get("email") or ""),
         name=str(user.get("full_name") or user.get("name") or ""),
         is_active=user.get("status") == "active",
@@ -129,9 +124,9 @@ def _steps(pipeline: Mapping[str, Any], by_text: dict[tuple[str, str], Step]) ->
     steps = []
     for place, told in enumerate(pipeline["maps"] or ()):
         stage = Stage(
-            id=str(told["actual_value"]),
+            id=name_in(told["actual_value"]),
             label=str(told["display_value"]),
-            pipeline_id=str(pipeline["id"]),
+            pipeline_id=name_in(pipeline["id"]),
             pipeline=str(pipeline["display_value"]),
             position=place,
         )

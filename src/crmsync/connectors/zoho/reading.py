@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.base import Key
 from crmsync.connectors.paging import Pages
 from crmsync.connectors.zoho import coql
@@ -94,7 +95,7 @@ class Reader:
     def _record(self, row: Row, fields: Sequence[str], *, is_converted: bool = False) -> Record:
         try:
             return record_of(row, fields, self._module, is_converted=is_converted)
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             raise self._rows.strange() from None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from crmsync.connectors.answers import UNREADABLE
 from crmsync.connectors.base import Connection, Delivery, Watch, Webhooks
 from crmsync.connectors.zoho.api import Api
 from crmsync.connectors.zoho.codes import DONE, NOT_SUBSCRIBED
@@ -152,7 +153,7 @@ class Channel:
                 tokens=frozenset(str(entry["token"]) for entry in ours if entry.get("token")),
                 ends_at=min(_expiry(entry) for entry in ours),
             )
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             raise _strange() from None
 
     def _write(
@@ -194,7 +195,7 @@ def _ends_at(entry: Mapping[str, Any]) -> datetime:
     """Return when a channel ends: Zoho may have granted less than was asked for."""
     try:
         return min(map(_expiry, entry["details"]["events"]))
-    except (LookupError, TypeError, ValueError):
+    except UNREADABLE:
         raise _strange() from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import Any
 
 from crmsync.sandbox.clock import Clock
@@ -66,6 +67,7 @@ class Salesforce:
             answer = _worded(refusal)
         if request.path.startswith(_DATA) and answer.status != 401:  # noqa: PLR2004 - unknown caller
             answer.headers[_LIMIT_INFO] = self._org.usage.header()
+        answer.headers["Date"] = formatdate(self.clock.time(), usegmt=True)
         return answer
 
     def failure(self, status: int) -> Answer:

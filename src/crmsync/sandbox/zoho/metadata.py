@@ -9,7 +9,7 @@ from crmsync.sandbox.zoho.default_fields import DISPLAY
 from crmsync.sandbox.zoho.fields import LOOKUP_TYPES, Field
 from crmsync.sandbox.zoho.idle_members import FIELD_MEMBERS, MODULE_MEMBERS, Report
 from crmsync.sandbox.zoho.org import Org
-from crmsync.sandbox.zoho.sales import User
+from crmsync.sandbox.zoho.sales import Stage, User
 
 _JSON_TYPES = {
     **dict.fromkeys(LOOKUP_TYPES, "jsonobject"),
@@ -148,8 +148,7 @@ def pipeline_reports(org: Org) -> list[Report]:
                     "display_value": stage.display,
                     "actual_value": stage.actual,
                     "sequence_number": place,
-                    "forecast_category": {"name": _category(stage.forecast_type), "id": stage.id},
-                    "forecast_type": stage.forecast_type,
+                    **_outlook(stage),
                     "colour_code": "#dcdcdc",
                 }
                 for place, stage in enumerate(pipeline.stages, 1)
@@ -240,8 +239,10 @@ def _lookup(org: Org, field: Field) -> Report:
 
 
 def _options(org: Org, field: Field) -> list[Report]:
+    stages = org.pipelines.stages if field.api_name == "Stage" else {}
     return [
         {
+            **(_outlook(stages[option.actual]) if option.actual in stages else {}),
             "id": option.id,
             "display_value": option.display,
             "actual_value": option.actual,
@@ -254,5 +255,9 @@ def _options(org: Org, field: Field) -> list[Report]:
     ]
 
 
-def _category(forecast_type: str) -> str:
-    return {"Open": "Pipeline", "Closed Won": "Closed", "Closed Lost": "Omitted"}[forecast_type]
+def _outlook(stage: Stage) -> Report:
+    category = {"Open": "Pipeline", "Closed Won": "Closed", "Closed Lost": "Omitted"}
+    return {
+        "forecast_category": {"name": category[stage.forecast_type], "id": stage.id},
+        "forecast_type": stage.forecast_type,
+    }

@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("read_at", tables.Instant(), nullable=True),
         sa.Column("swept_at", tables.Instant(), nullable=True),
+        sa.Column("sweep_cursor", sa.Text(), nullable=True),
+        sa.Column("sweep_began_at", tables.Instant(), nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
         sa.Column("lease_until", tables.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("connection", "subject", name=op.f("pk_cursors")),
@@ -76,6 +78,21 @@ def upgrade() -> None:
         sa.Column("read_at", tables.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("connection", "directory", name=op.f("pk_directories")),
     )
+    op.create_table(
+        "duplicates",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("crm_id", sa.Text(), nullable=False),
+        sa.Column("link_id", sa.BigInteger(), nullable=False),
+        sa.Column("linked_crm_id", sa.Text(), nullable=False),
+        sa.Column("error_field", sa.Text(), nullable=False),
+        sa.Column("found_at", tables.Instant(), nullable=False),
+        sa.Column("confirmed_at", tables.Instant(), nullable=False),
+        sa.Column("refused", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", "object_type", "crm_id", name=op.f("pk_duplicates")),
+    )
+    op.create_index("ix_duplicates_link_id", "duplicates", ["link_id"])
+
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -146,6 +163,7 @@ def upgrade() -> None:
         sa.Column("acked_version", sa.BigInteger(), nullable=False),
         sa.Column("snapshot_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("written_at", tables.Instant(), nullable=True),
+        sa.Column("seen_at", tables.Instant(), nullable=True),
         sa.Column("due_at", tables.Instant(), nullable=True),
         sa.Column("verify_at", tables.Instant(), nullable=True),
         sa.Column("wake_at", tables.Instant(), nullable=True),
@@ -153,6 +171,7 @@ def upgrade() -> None:
         sa.Column("trigger", sa.String(length=8), nullable=False),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("crashes", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("error_class", sa.String(length=16), nullable=True),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_field", sa.Text(), nullable=True),
@@ -252,6 +271,8 @@ def upgrade() -> None:
         sa.Column("retried", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("cleared", sa.Integer(), nullable=False, server_default=sa.text("0")),
+        sa.Column("changed", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint(
             "sync", "trigger", "window_start", name=op.f("uq_runs_sync_trigger_window_start")
@@ -295,6 +316,24 @@ def upgrade() -> None:
     op.create_index("ix_sync_log_run_id", "sync_log", ["run_id"])
 
     op.create_table(
+        "processes",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("started_at", tables.Instant(), nullable=False),
+        sa.Column("seen_at", tables.Instant(), nullable=False),
+        sa.Column("outdated", tables.document(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_processes")),
+    )
+    op.create_table(
+        "schema_support",
+        sa.Column("revision", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_schema_support")),
+    )
+    op.execute("INSERT INTO schema_support (revision) VALUES ('0001')")
+    op.create_table(
         "syncs",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("connection", sa.Text(), nullable=False),
@@ -302,8 +341,12 @@ def upgrade() -> None:
         sa.Column("mapping_hash", sa.String(length=64), nullable=True),
         sa.Column("marking_after", sa.String(length=26), nullable=True),
         sa.Column("paused_at", tables.Instant(), nullable=True),
+        sa.Column("paused_why", sa.Text(), nullable=True),
         sa.Column("rests_until", tables.Instant(), nullable=True),
         sa.Column("rest_message", sa.Text(), nullable=True),
+        sa.Column("held_at", tables.Instant(), nullable=True),
+        sa.Column("held", tables.document(), nullable=True),
+        sa.Column("let_through", tables.document(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_syncs")),
         sa.UniqueConstraint(
             "connection", "object_type", name=op.f("uq_syncs_connection_object_type")

@@ -1,0 +1,135 @@
+"""Workers whose connection to Redis breaks in all the ways it can: they hear bells again.
+
+Their own sweep is an hour away, so that nothing but a bell brings work to them in time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from crmsync import tasks
+from crmsync.sandbox import Sandbox
+from crmsync.store.tables import processes
+from tests.integration.silent_proxy import SilentProxy, silent_proxy
+from tests.integration.workers import workers
+from tests.servers import redis
+from tests.workbench import (
+    KEYED,
+    ROOMY,
+    NewProject,
+    count_rows,
+    crowd,
+    expected_crowd,
+    faults,
+    ingest,
+    is_at_rest,
+    make_fields,
+    the_sync,
+    until,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+SLOW_SWEEP = {**ROOMY, "sweep_seconds": 3600.0}
+UPSERT = "*/contacts/batch/upsert"
+WRITE = "*/contacts/batch/*"
+BELL_ONLY = KEYED + "reconcile: false\n"
+PEOPLE = 5
+DEAF_SECONDS = 90.0
+"""Within which a worker that cannot hear any more has to hear again, or to be another one."""
+
+
+@pytest.fixture
+def database_url(pg_database: str) -> str:
+    """PostgreSQL: what runs apart shares no file."""
+    return pg_database
+
+
+@pytest.fixture
+def own_redis() -> Iterator[redis.OwnRedis]:
+    """A Redis that the test may stop and freeze."""
+    with redis.start_own() as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(own_redis) -> Iterator[SilentProxy]:
+    """What stands between the worker and that Redis."""
+    where = urlsplit(own_redis.url)
+    with silent_proxy(where.hostname or "", where.port or 0) as started:
+        yield started
+
+
+def restart(server: redis.OwnRedis, _proxy: SilentProxy) -> None:
+    """Let Redis lose all it held, and everybody's connection."""
+    server.restart(immediate=True)
+
+
+def freeze(server: redis.OwnRedis, _proxy: SilentProxy) -> None:
+    """Let Redis answer nothing for longer than anybody waits for it."""
+    server.pause()
+    until(lambda: not server.answers(), "it answers nothing")
+    server.resume()
+
+
+def silence(_server: redis.OwnRedis, proxy: SilentProxy) -> None:
+    """Leave the worker's connections open with nobody at the other end."""
+    proxy.silence()
+
+
+Break = Callable[[redis.OwnRedis, SilentProxy], None]
+
+
+@pytest.fixture
+def heard(
+    new_project: NewProject, sandbox: Sandbox, own_redis, proxy
+) -> Iterator[Callable[..., bool]]:
+    """Breaks the connection of a worker that works; says whether it hears a bell again in time."""
+    project = new_project(sandbox.url, mappings={"contacts": BELL_ONLY}, timing=SLOW_SWEEP)
+    make_fields(the_sync(project.open()).connector)
+    control = sandbox.control
+    heard_by = f"redis://127.0.0.1:{proxy.port}/0"
+    with (
+        tasks.make_app(own_redis.url, ["crm"]) as app,
+        workers(project, CRMSYNC_BROKER_URL=heard_by) as start,
+    ):
+        bell = tasks.Doorbell(app, 0.0)
+        works = project.open(bell.ring)
+
+        def try_it(break_: Break, *switches: str, seconds: float) -> bool:
+            start(*switches, role="celery")
+            # A mapping that is new to it rings, too, which would be heard for ours.
+            until(lambda: count_rows(works.store, processes) == 1, "it has looked at its files")
+            if not switches:
+                ingest(works, crowd(PEOPLE, "Lee"))
+                assert control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+                until(lambda: is_at_rest(works.store), "it is settled, and the worker waits")
+            break_(own_redis, proxy)
+            ingest(works, crowd(PEOPLE, "Ray"))
+            give_up_at, turn = time.monotonic() + seconds, threading.Event()
+            while not control.calls(path=WRITE, body="Ray", applied=True):
+                if time.monotonic() > give_up_at:
+                    return False
+                bell.ring("crm")  # one that was lost is no news: the next one counts
+                turn.wait(0.1)
+            return True
+
+        yield try_it
+
+
+@pytest.mark.parametrize("break_", [restart, freeze, silence], ids=lambda one: one.__name__)
+def test_a_worker_hears_again(heard, sandbox, break_: Break):
+    """After Redis was restarted, was frozen, or left its connection half open."""
+    assert heard(break_, seconds=DEAF_SECONDS)
+    wanted = expected_crowd(PEOPLE, "Ray")
+    records = sandbox.control.records
+    until(lambda: not faults(records("contacts"), "firstname", wanted), "all are right")
+
+
+def test_nothing_but_a_bell_brings_work_in_time(heard):
+    """A worker that hears nothing shows that the others did not come upon it by themselves."""
+    assert not heard(freeze, "no_hearing", seconds=DEAF_SECONDS / 3)
