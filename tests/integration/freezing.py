@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable
@@ -60,6 +61,20 @@ def freeze_at_second_page(_line: Connection) -> None:
     pull.pull(works, *works.configuration.connections, due_only=True)
 
 
+def freeze_at_third_page(_line: Connection) -> None:
+    """Read the only connection; stop when two pages were taken and the third is about to be."""
+    works = open_works(load_settings())
+    take, pages = taking.take, itertools.count(1)
+
+    def take_late(*given: Any, **named: Any) -> Any:
+        if next(pages) == 3:
+            _freeze(works.store.database)
+        return take(*given, **named)
+
+    _put_in_place_of(take, take_late)
+    pull.pull(works, *works.configuration.connections)
+
+
 def _before_first_page(wait: Callable[[], object]) -> None:
     """Wait before the first page of records that any connection takes."""
     take, waited = taking.take, set[str]()
@@ -71,9 +86,13 @@ def _before_first_page(wait: Callable[[], object]) -> None:
             wait()
         return take(reader, records, *given, **named)
 
-    taking.take = take_late
+    _put_in_place_of(take, take_late)
+
+
+def _put_in_place_of(take: Callable[..., Any], other: Callable[..., Any]) -> None:
+    taking.take = other
     if vars(pull_task)["take"] is take:  # a safeguard taken out goes by way of `taking`
-        vars(pull_task)["take"] = take_late
+        vars(pull_task)["take"] = other
 
 
 def _push_a_slice(sync: Sync, before_write: Callable[[], object]) -> None:

@@ -295,6 +295,34 @@ def test_deliveries_come_twice_and_in_any_order(told):
     assert told.asked() == []
 
 
+@pytest.mark.parametrize("sales", SALES[1:], ids=["pipedrive", "zoho"])
+def test_an_old_delivery_takes_nothing_back(told):
+    """It tells of a stage that the deal has left since, and nobody remembers it: one read.
+
+    HubSpot's carry the time at which they were signed, and old ones are refused.
+    """
+    told.subscribe()
+    with working(told):
+        told.move()
+        until(told.knows_the_move, "the stage is known")
+        told.statuses()
+        [old, *_] = [one["number"] for one in told.control.act("delivery_log")]
+        told.move_back()
+        until(lambda: not told.knows_the_move(), "that it is as before is known")
+        told.statuses()
+        until(lambda: told.waiting() == 0, "all is read")
+        known = dict(told.traits())
+        with told.works.store.database.engine.begin() as connection:
+            connection.execute(hook_events.delete())
+        told.control.clear_ledger()
+        told.control.act("redeliver", number=old)
+        assert set(told.statuses()) == {200}
+        assert count_rows(told.works.store, hook_events) == 1
+        until(lambda: told.waiting() == 0, "it is read")
+    assert told.asked() == list(told.sales.deal_read)
+    assert told.traits() == known
+
+
 def test_what_is_not_delivered_is_found_by_the_poll(told):
     """A webhook only saves time."""
     told.subscribe()

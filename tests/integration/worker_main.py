@@ -66,6 +66,7 @@ ROLES: Mapping[str, Callable[[Connection], None]] = {
     "freeze_at_write": freezing.freeze_at_write,
     "freeze_at_page": freezing.freeze_at_page,
     "freeze_at_second_page": freezing.freeze_at_second_page,
+    "freeze_at_third_page": freezing.freeze_at_third_page,
     "halt": halting.halt,
     "celery": celery,
     "tick": tick,

@@ -190,6 +190,9 @@ class Story:
                 shown.to(round(left - (settled_at - now)))
                 time.sleep(min(1.0, settled_at - now))
         waiting = [stage for stage in self._stages if stage.wakes_at()]
+        if not waiting:
+            self._tell.say("the pushes before took so long that all has been looked at already")
+            return
         for name, row in push_all(self._screen, self._works, waiting, "Settled").items():
             count = row.counts["unchanged"] + row.counts["updated"]
             self._tell.item(name, self._stage(name).crm.settled.format(count))
