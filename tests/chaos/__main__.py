@@ -22,9 +22,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from crmsync import logging
 from tests.chaos import matrix, report
 from tests.chaos.backends import BACKENDS
-from tests.chaos.storm import Outcome, Storm, blow
+from tests.chaos.storm import BROKER_SECONDS, DATABASE_SECONDS, Outcome, Storm, blow
 from tests.crms import CRMS
 
 INTERRUPTED = 130
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     # As an exception, so that workers, servers and CRMs are ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    logging.set_up(quiet=True)  # that a server is away is what is meant to be
     print(f"seed {given.seed}", file=sys.stderr, flush=True)
     outcomes: list[Outcome] = []
     try:
@@ -69,6 +71,8 @@ def _storms(given: argparse.Namespace) -> Iterator[Outcome]:
                 changes=given.changes,
                 seconds=given.seconds,
                 share=given.faults / 100,
+                broker_seconds=min(BROKER_SECONDS, given.seconds / 4),
+                database_seconds=min(DATABASE_SECONDS, given.seconds / 3),
                 crms=[crm for crm in CRMS if crm.name in (given.crm or crm.name)],
             )
             for backend in given.database or BACKENDS:

@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from crmsync.store.tables import cursors, links, oauth_tokens
 from tests.chaos.halting import AT, WHERE
 from tests.chaos.points import POINTS, Point
-from tests.chaos.stories import Scene, Story
+from tests.chaos.scene import Scene, Story
 from tests.crms import CRMS, SALESFORCE, Crm
 from tests.integration.workers import Start, WorkerProcess, workers
 from tests.workbench import until

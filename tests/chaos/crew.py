@@ -26,20 +26,29 @@ class Crew:
     role: str
     size: int
     chance: random.Random
+    threads: int
+    """More than so many threads has who is at work."""
     frozen_seconds: float
     """Longer than a lease, so that others take over; shorter than the settle time, see `storm`."""
     dealt: Counter[str] = field(default_factory=Counter)
-    _at_work: list[WorkerProcess] = field(default_factory=list)
+    _ranks: list[WorkerProcess] = field(default_factory=list)
     _thaws: list[threading.Timer] = field(default_factory=list)
 
     def muster(self) -> None:
         """Fill up the ranks."""
-        while len(self._at_work) < self.size:
-            self._at_work.append(self.start(role=self.role))
+        while len(self._ranks) < self.size:
+            self._ranks.append(self.start(role=self.role))
 
     def strike(self) -> None:
-        """Hurt one of them at random, and have it replaced."""
-        victim = self._at_work.pop(self.chance.randrange(len(self._at_work)))
+        """Hurt one of them at random, and have it replaced; nobody, while all are still starting.
+
+        Else a slow machine would kill each before it has done anything, and the storm show nothing.
+        """
+        at_work = [worker for worker in self._ranks if worker.threads > self.threads]
+        if not at_work:
+            return
+        victim = self.chance.choice(at_work)
+        self._ranks.remove(victim)
         [blow] = self.chance.choices(list(BLOWS), list(BLOWS.values()))
         self.dealt[blow] += 1
         if blow == "SIGKILL":

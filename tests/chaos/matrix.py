@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import sys
 import tempfile
 import time
 import traceback
@@ -91,7 +90,7 @@ def _summed(verdicts: Sequence[Verdict]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play the matrix, or a part of it; return 1 where anything was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.matrix", description=__doc__)
+    parser = argparse.ArgumentParser(prog="run.py chaos matrix", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="cells at once")
     parser.add_argument("--only", default="", help="only cells whose name holds this")
     given = parser.parse_args(arguments)
@@ -109,7 +108,3 @@ def _tell(one: Verdict) -> None:
     verdict = "WRONG" if one.wrong else "ok"
     line = f"{verdict:5} {one.seconds:5.1f} s  {one.cell.name}"
     print("\n      ".join([line, *one.wrong]), flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

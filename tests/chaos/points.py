@@ -19,7 +19,7 @@ from crmsync.model import Outcome
 from crmsync.store import links, runs, state
 from crmsync.sync import flight, marking, pull_task, push, taking
 from tests.chaos import stories
-from tests.chaos.stories import Story
+from tests.chaos.scene import Story
 
 Given = Sequence[Any]
 """The arguments of a call, `self` included."""

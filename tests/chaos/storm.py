@@ -42,6 +42,8 @@ TIMING = {
 """The product's, scaled down. A request that comes late and a worker that is frozen stay well below
 the settle time, as the promise demands, also where the machine is busy."""
 FROZEN_SECONDS = 4.0
+BROKER_SECONDS = 30.0
+DATABASE_SECONDS = 60.0
 CALM_SECONDS = 60.0
 PATIENCE_SECONDS = 600.0
 """How long is waited for those who are later than that, to tell what is late from what is lost."""
@@ -66,9 +68,9 @@ class Storm:
     workers: int = 3
     kill_seconds: float = 1.5
     """How often one of them is struck."""
-    broker_seconds: float = 30.0
+    broker_seconds: float = BROKER_SECONDS
     """How often something befalls Redis."""
-    database_seconds: float = 60.0
+    database_seconds: float = DATABASE_SECONDS
     """How often PostgreSQL is restarted, at once and without order."""
     calm_seconds: float = CALM_SECONDS
     """Within which all must be at rest when the faults have stopped."""
@@ -108,6 +110,8 @@ class Outcome:
         ]
         if self.rest_seconds is None or self.rest_seconds > self.storm.calm_seconds:
             told.append(f"not at rest {self.storm.calm_seconds:g} s after the last fault")
+        if self.storm.share and not self.met:
+            told.append("no call went wrong: this storm shows nothing")
         refused = {status for status in self.answers if status not in {"200", "503"}}
         return [*told, *(f"the API answered {status}" for status in sorted(refused))]
 
@@ -132,7 +136,8 @@ def blow(
         stack.callback(project.close)
         works = ready(project, on, storm.crms)
         start = stack.enter_context(workers(project, *without, **on.env))
-        crew = Crew(start, on.role, storm.workers, _chance(storm, "crew"), FROZEN_SECONDS)
+        chance = _chance(storm, "crew")
+        crew = Crew(start, on.role, storm.workers, chance, len(crms) + 1, FROZEN_SECONDS)
         api = stack.enter_context(serving(works))
         town = Town(api, storm.people, storm.changes, storm.seconds, storm.seed)
         dealt, blew_seconds = _live_through(storm, on, crew, town, list(weathers.values()))

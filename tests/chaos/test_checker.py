@@ -101,6 +101,7 @@ def test_what_is_wrong_is_found(delivered, case):
         ({"verdicts": {"zoho": Verdict(lost=["Ann1: 0 records"])}}, "zoho: Ann1: 0 records"),
         ({"rest_seconds": None}, "not at rest 60 s after the last fault"),
         ({"rest_seconds": 61.0}, "not at rest 60 s after the last fault"),
+        ({"met": Counter()}, "no call went wrong: this storm shows nothing"),
         ({"answers": {"200": 5, "500": 1}}, "the API answered 500"),
         ({"answers": {"200": 5, "503": 1}}, None),
     ],

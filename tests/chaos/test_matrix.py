@@ -102,6 +102,9 @@ CONTROLS = {
     "a late page is taken": (
         cell_at("page-read", "SIGSTOP"), ["no_reading_fence"], "'1000'", (CRMS[0], PIPEDRIVE),
     ),
+    "a record is read by two": (
+        cell_at("hints-read", "SIGSTOP"), ["no_second_read"], "'1000', '1000', '1000'", CRMS,
+    ),
 }  # fmt: skip
 """What goes wrong in which CRMs where a safeguard is taken out, and how the checker says so."""
 

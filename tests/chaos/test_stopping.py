@@ -16,8 +16,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.chaos import stories
 from tests.chaos.cells import STOP_SECONDS, leases
+from tests.chaos.scene import BRISK, Scene
+from tests.chaos.stories import Newcomers
 from tests.integration.workers import workers
 from tests.workbench import Project, until
 
@@ -28,17 +29,17 @@ LONGEST_SECONDS = 5.0
 pytestmark = pytest.mark.timeout(300)
 
 
-class HungPush(stories.Newcomers):
+class HungPush(Newcomers):
     """People are new, and no CRM answers the first calls before their deadline."""
 
     timing: Mapping[str, float] = {
-        **stories.BRISK,
+        **BRISK,
         "request_deadline_seconds": LONGEST_SECONDS,
         "lease_seconds": LONGEST_SECONDS + 2.0,
         "settle_seconds": LONGEST_SECONDS + 3.0,
     }
 
-    def happen(self, scene: stories.Scene) -> None:
+    def happen(self, scene: Scene) -> None:
         """Let every CRM do what the first calls ask for, and say nothing."""
         for crm, control in scene.controls.items():
             control.fault("hold", when="after", times=crm.calls_at_once, **crm.make)

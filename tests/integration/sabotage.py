@@ -19,7 +19,7 @@ from sqlalchemy import select
 from crmsync.connectors.pipedrive.lookup import LookUp
 from crmsync.model import Action
 from crmsync.planning.restoring import Restoration
-from crmsync.store import cursors, link_records, links, schema, settlements
+from crmsync.store import cursors, hints, link_records, links, schema, settlements
 from crmsync.store.tables import cursors as cursors_table
 from crmsync.store.tables import links as links_table
 from crmsync.store.tokens import RowTokens
@@ -181,6 +181,11 @@ def no_reading_fence() -> None:
     cursors.read_up_to = read_up_to
 
 
+def no_second_read() -> None:
+    """Take what was told of, and not ask whether somebody else has read it since."""
+    hints._gone = lambda *_: set()
+
+
 def no_comparison_before_undo() -> None:
     """Put back whatever a run wrote, whoever wrote there since."""
 
@@ -201,13 +206,13 @@ def no_hearing() -> None:
 
 
 def leaking() -> None:
-    """Keep a hundred kilobytes of each claim that took anything."""
+    """Keep a third of a megabyte of each claim that took anything."""
     claim, kept = links.claim, []
 
     def keeping(*given: Any, **named: Any) -> Any:
         lease = claim(*given, **named)
         if lease.claims:
-            kept.append(os.urandom(100_000))
+            kept.append(os.urandom(300_000))
         return lease
 
     links.claim = keeping
@@ -225,7 +230,7 @@ BY_NAME: Mapping[str, Callable[[], None]] = {
         no_upsert_key, no_fence, no_verify, no_create_intent, no_renewal_lease, die_before_keeping,
         no_written_at, no_value_comparison, cursor_ahead, no_reading_lease, no_reading_fence,
         no_comparison_before_undo, no_guard, no_hearing, newer_release, leaking,
-        no_shared_count, small_slices,
+        no_shared_count, small_slices, no_second_read,
     )
 }  # fmt: skip
 

@@ -53,6 +53,14 @@ class WorkerProcess:
         return self._process.is_alive()
 
     @property
+    def threads(self) -> int:
+        """How many threads it has; none, where it has ended."""
+        try:
+            return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
+        except FileNotFoundError:
+            return 0
+
+    @property
     def exit_code(self) -> int | None:
         """How it ended; None where it has not yet."""
         return self._process.exitcode

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     case,
     delete,
@@ -155,8 +156,7 @@ def done(connection: Connection, name: str, read: Sequence[ToRead], now: datetim
             hints.c.object_type == object_type,
             bulk.among(connection, hints.c.crm_id, ids),
         )
-        rows = connection.execute(select(hints.c.crm_id).where(*asked).with_for_update())
-        gone = set(ids) - set(rows.scalars())
+        gone = _gone(connection, asked, ids)
         for told, until in {(one.told, one.until) for one in some}:
             connection.execute(
                 delete(hints).where(*asked, hints.c.told == told, hints.c.due_at == until)
@@ -172,3 +172,11 @@ def next_due(connection: Connection, name: str, object_types: Collection[str]) -
         )
     ).scalar()
     return moment
+
+
+def _gone(
+    connection: Connection, asked: Sequence[ColumnElement[bool]], ids: Sequence[CrmId]
+) -> set[CrmId]:
+    """Return which records are not to be read any more: somebody else has."""
+    there = connection.execute(select(hints.c.crm_id).where(*asked).with_for_update())
+    return set(ids) - set(there.scalars())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crmsync.connectors.failures import EXCERPT_CHARACTERS, excerpt_of
+from crmsync.connectors.failures import EXCERPT_CHARACTERS, excerpt_in, excerpt_of
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,15 @@ def test_secrets_are_struck_out(body):
     """Whatever looks like a credential is not kept, even across the cut."""
     assert "s3cret" not in excerpt_of(body)
     assert "***" in excerpt_of(body)
+
+
+def test_a_bottomless_part_of_an_answer_is_told_as_nothing():
+    """What cannot be written down does not keep the refusal itself from being told."""
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    assert excerpt_in(deep) == ""
+    assert excerpt_in([{"token": "s3cret"}]) == '[{"token":"***"}]'
 
 
 def test_the_rest_is_kept():

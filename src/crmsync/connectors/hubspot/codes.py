@@ -54,6 +54,7 @@ CATEGORIES: Mapping[str, Meaning] = {
     "VALIDATION_ERROR": Meaning.RECORD,
     "CONFLICT": Meaning.RECORD,
     "OBJECT_NOT_FOUND": Meaning.RECORD,
+    "OBJECT_ALREADY_EXISTS": Meaning.RECORD,
     "RATE_LIMIT": Meaning.RETRY,
     "RATE_LIMITS": Meaning.RETRY,
     "MISSING_SCOPES": Meaning.RETRY,

@@ -55,6 +55,15 @@ def test_each_action_has_its_inputs():
     assert inputs_of(batch_of(Action.ARCHIVE, update("7"))) == [{"id": "7"}]
 
 
+def test_two_records_for_one_operation_are_nobodys():
+    """Which of them it is, is not guessed; the same one twice is the same."""
+    batch = batch_of(Action.CREATE, create(a="x"), create(a="y"))
+    named = [{"id": "7", "objectWriteTraceId": "0"}, {"id": "8", "objectWriteTraceId": "0"}]
+    assert [r.outcome for r in results_of(batch, {"results": named})] == [Outcome.UNKNOWN] * 2
+    first, _ = results_of(batch, {"results": [named[0], named[0]]})
+    assert (first.outcome, first.crm_id) == (Outcome.SUCCEEDED, "7")
+
+
 def test_what_is_not_sent():
     """An update of nothing is skipped; the second of one name waits; creates have no name."""
     settled = unsendable(batch_of(Action.UPDATE, update("7", a=1), update("8"), update("7", a=2)))

@@ -18,6 +18,7 @@ from crmsync.errors import (
     ConnectionHalted,
     OutcomeUnknown,
     RateLimited,
+    RetryLater,
     Unavailable,
 )
 from crmsync.model import Action, Batch, FieldSchema, FieldType, LinkId, Operation, Outcome
@@ -450,6 +451,14 @@ def test_a_pull_goes_by_pages(org):
     ]  # fmt: skip
     asked_first = parse_qs(urlsplit(org.calls[1].request.url).query)["q"][0]
     assert "SystemModstamp >= 2024-05-01T08:55:00Z ORDER BY SystemModstamp, Id" in asked_first
+
+
+def test_a_list_of_changes_that_takes_too_long_is_asked_for_again(org):
+    """It has nothing that could be made smaller, and is no reason to rest for long."""
+    org.get(f"{API}/queryAll/", json=error("QUERY_TIMEOUT"), status=400)
+    with pytest.raises(RetryLater) as later:
+        list(connector().changes("Contact", "2024-05-01T09:00:00Z", ["Email"]))
+    assert later.value.retry_after_seconds == 60
 
 
 def test_check_names_the_org(api):

@@ -159,6 +159,16 @@ def test_rows_are_taken_in_order_and_ids_in_18_characters():
     assert not fates(updates(FIRST), answered(200, [saved(FIRST)]))[0].created
 
 
+def test_a_success_with_errors_is_unknown():
+    """Nobody knows which of the two is so."""
+    row = {
+        **saved(FIRST),
+        "errors": [{"statusCode": "STRING_TOO_LONG", "message": "", "fields": []}],
+    }
+    [result] = fates(updates(FIRST), answered(200, [row]))
+    assert result.outcome is Outcome.UNKNOWN
+
+
 def test_a_success_without_an_id_is_unknown():
     """Nothing could be linked; an update knows its id already."""
     row = {"success": True, "errors": []}

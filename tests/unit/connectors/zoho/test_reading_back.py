@@ -232,6 +232,27 @@ def test_a_stage_made_since_is_looked_for_now_and_then(bare, zoho, monkeypatch):
     assert len(calls(bare, PIPELINE)) == 2
 
 
+def test_what_the_field_says_of_its_stages_is_believed(bare, zoho):
+    """By value or label, without a call for pipelines; those of which it says nothing need them."""
+    won = {"actual_value": "Won", "display_value": "Gewonnen", "forecast_type": "Closed Won"}
+    silent = {"actual_value": "New", "display_value": "Neu"}
+    stage = {"data_type": "picklist", "pick_list_values": [won, silent]}
+    bare.get(FIELDS, described("Stage", Stage=stage))
+    ids = [CrmId("1"), CrmId("2")]
+    shown = [
+        {"id": crm_id, "Stage": text} for crm_id, text in zip(ids, ("Won", "Gewonnen"), strict=True)
+    ]
+    bare.get(f"{API}/crm/v8/Deals", rows(*shown))
+    for deal in zoho.deals_by_id(ids, ["Stage"]):
+        assert (deal.status, deal.fields) == (DealStatus.WON, {"Stage": "Won"})
+    assert (calls(bare, LAYOUTS), calls(bare, PIPELINE)) == ([], [])
+    bare.get(LAYOUTS, layouts(LAYOUT))
+    bare.get(PIPELINE, pipelines({**silent, "forecast_type": "Closed Lost"}))
+    bare.replace("GET", f"{API}/crm/v8/Deals", body=rows({"id": "1", "Stage": "New"}))
+    [deal] = zoho.deals_by_id(ids[:1], ["Stage"])
+    assert deal.status is DealStatus.LOST
+
+
 @pytest.mark.parametrize("stage", ["Odd", "", None])
 def test_a_stage_that_says_nothing_is_open(bare, zoho, stage):
     """A deal is not taken for decided without a reason."""
