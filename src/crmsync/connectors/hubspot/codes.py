@@ -54,7 +54,7 @@ CATEGORIES: Mapping[str, Meaning] = {
     "VALIDATION_ERROR": Meaning.RECORD,
     "CONFLICT": Meaning.RECORD,
     "OBJECT_NOT_FOUND": Meaning.RECORD,
-    "OBJECT_ALREADY_EXISTS": Meaning.RECORD,
+    "OBJECT_ALREADY_EXISTS": Meaning.RECORD,  # of a property
     "RATE_LIMIT": Meaning.RETRY,
     "RATE_LIMITS": Meaning.RETRY,
     "MISSING_SCOPES": Meaning.RETRY,
