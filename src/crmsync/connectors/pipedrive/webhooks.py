@@ -111,7 +111,7 @@ def watch(
     kept: dict[str, object] = {}
     useless = []
     for held in _held(calls, ours):
-        entity = held.get("event_object")
+        entity = str(held.get("event_object"))
         if entity in wanted and entity not in kept and _is_right(held, ours):
             kept[entity] = held["id"]
         else:
