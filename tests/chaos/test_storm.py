@@ -36,13 +36,6 @@ def test_a_storm_is_survived(tmp_path, backend):
 
 
 @pytest.mark.timeout(400)
-def test_without_the_end_of_leases_a_storm_is_not_survived(tmp_path):
-    """What a killed worker had leased stays undone, and the checker finds it."""
-    outcome = blow(Storm(seed=1, **SHORT), "sqlite", tmp_path, "leases_never_end")
-    assert any(verdict.lost or verdict.wrong for verdict in outcome.verdicts.values())
-
-
-@pytest.mark.timeout(400)
 def test_eight_processes_share_a_file(tmp_path):
     """Workers wait for each other and for the API, which accepts everything: nothing is refused."""
     calm = {**SHORT, "share": 0.0, "kill_seconds": NEVER_SECONDS}
