@@ -16,7 +16,7 @@ from crmsync.connectors.answers import Effect
 from crmsync.connectors.auth.renewal import Renewing
 from crmsync.connectors.http import Transport
 from crmsync.model import Outcome
-from crmsync.store import links, runs, state
+from crmsync.store import leases, runs, state
 from crmsync.sync import flight, marking, pull_task, push, taking
 from tests.chaos import stories
 from tests.chaos.scene import Story
@@ -191,7 +191,7 @@ POINTS = (
         name="renewing",
         stake="The lease of calls that are in the air is about to be made longer.",
         story=stories.SlowPush,
-        owner=links, function="renew", after=True, locks=True,
+        owner=leases, function="renew", after=True, locks=True,
         who=lambda given, _: given[1].connection if given[1].connection in WIRE.away else None,
     ),
     Point(

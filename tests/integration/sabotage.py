@@ -19,7 +19,7 @@ from sqlalchemy import select
 from crmsync.connectors.pipedrive.lookup import LookUp
 from crmsync.model import Action
 from crmsync.planning.restoring import Restoration
-from crmsync.store import cursors, hints, link_records, links, schema, settlements
+from crmsync.store import cursors, hints, leases, link_records, schema, settlements
 from crmsync.store.tables import cursors as cursors_table
 from crmsync.store.tables import links as links_table
 from crmsync.store.tokens import RowTokens
@@ -30,25 +30,25 @@ from tests.chaos.counting import no_shared_count, small_slices
 
 def leases_never_end() -> None:
     """Let a claim hold a link for a year, as a queue that only deletes what was done would."""
-    claim, renew = links.claim, links.renew
+    claim, renew = leases.claim, leases.renew
     year = timedelta(days=365)
-    links.claim = lambda *given, **named: claim(*given, **{**named, "lease": year})
-    links.renew = lambda connection, lease, until: renew(connection, lease, until + year)
+    leases.claim = lambda *given, **named: claim(*given, **{**named, "lease": year})
+    leases.renew = lambda connection, lease, until: renew(connection, lease, until + year)
 
 
 def leases_end_at_once() -> None:
     """Let every worker claim what another one is working on."""
-    original = links.claim
+    original = leases.claim
 
     def claim(*given: Any, **named: Any) -> Any:
         return original(*given, **{**named, "lease": timedelta(0)})
 
-    links.claim = claim
+    leases.claim = claim
 
 
 def crashes_forgotten() -> None:
     """Never know that a worker vanished at work on a link."""
-    links._crashes = lambda _row: 0
+    leases._crashes = lambda _row: 0
 
 
 def deadly_record() -> None:
@@ -207,7 +207,7 @@ def no_hearing() -> None:
 
 def leaking() -> None:
     """Keep a third of a megabyte of each claim that took anything."""
-    claim, kept = links.claim, []
+    claim, kept = leases.claim, []
 
     def keeping(*given: Any, **named: Any) -> Any:
         lease = claim(*given, **named)
@@ -215,7 +215,7 @@ def leaking() -> None:
             kept.append(os.urandom(300_000))
         return lease
 
-    links.claim = keeping
+    leases.claim = keeping
 
 
 def newer_release() -> None:

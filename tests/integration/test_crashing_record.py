@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from crmsync.model import Outcome
-from crmsync.store.links import CRASHES_BEFORE_PARKING
+from crmsync.store.leases import CRASHES_BEFORE_PARKING
 from crmsync.store.tables import links, sync_log
 from crmsync.sync.context import Works
 from tests.crms import HUBSPOT

@@ -358,7 +358,8 @@ def test_the_answer_to_a_create_is_lost(begin, controls, safeguards):
             seconds=60.0,
         )
         ingest(works, crowd(FEW, "Ray"))  # a new value makes it due at once
-        until(lambda: not is_leased(works) and is_due_later(works), "each has been looked at since")
+        # In this order: what is claimed between the two looks is not due, and leased.
+        until(lambda: is_due_later(works) and not is_leased(works), "each has been looked at since")
         for control in controls.values():
             control.advance(3600.0)
         all_at_rest(works)

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, case, exists, func, select, update
 
 from crmsync.model import ProfileId, RunId, RunTrigger
 from crmsync.store import bulk
-from crmsync.store.links import PRIORITIES, Lease, LinkState
+from crmsync.store.leases import Lease
+from crmsync.store.links import PRIORITIES, LinkState
 from crmsync.store.state import SyncState
 from crmsync.store.tables import links, runs, syncs
 

@@ -20,15 +20,8 @@ from sqlalchemy import Connection, select
 from crmsync.model import CrmId, Failure, LinkId, Outcome, RunId, Value
 from crmsync.planning.changes import cleared, overwritten
 from crmsync.store import bulk, runs
-from crmsync.store.links import (
-    Claim,
-    Lease,
-    LinkState,
-    earliest,
-    latest,
-    owners_of,
-    snapshot_context,
-)
+from crmsync.store.leases import Claim, Lease
+from crmsync.store.links import LinkState, earliest, latest, owners_of, snapshot_context
 from crmsync.store.tables import links, sync_log
 from crmsync.store.vault import Vault
 

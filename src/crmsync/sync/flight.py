@@ -22,8 +22,8 @@ from sqlalchemy import Connection
 from crmsync.connectors.throttle import in_background
 from crmsync.model import Batch
 from crmsync.planning.batches import split
-from crmsync.store import links, settlements, state
-from crmsync.store.links import Lease
+from crmsync.store import leases, settlements, state
+from crmsync.store.leases import Lease
 from crmsync.store.settlements import Settled, Settlement
 from crmsync.sync import outcomes
 from crmsync.sync.breaker import Breaker
@@ -308,7 +308,7 @@ class Flight:
         database, lease_seconds = self._sync.store.database, self._sync.timing.lease_seconds
         began = time.monotonic()
         held = database.transact(
-            lambda connection: links.renew(
+            lambda connection: leases.renew(
                 connection,
                 slice_.lease,
                 database.now(connection) + timedelta(seconds=lease_seconds),

@@ -20,7 +20,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crmsync.model import Action, Failure, Outcome, Result, Timing, Value
-from crmsync.store.links import Claim, LinkState
+from crmsync.store.leases import Claim
+from crmsync.store.links import LinkState
 from crmsync.store.settlements import Settlement
 from crmsync.sync import life
 from crmsync.sync.delivery import LEASE_ENDING, RATE_BUDGET

@@ -27,7 +27,7 @@ from crmsync.errors import (
 )
 from crmsync.model import Action, Batch, Directory, LinkId, Operation, RunId
 from crmsync.planning.batches import batches
-from crmsync.store import holds, links, profiles, runs, settlements, state
+from crmsync.store import holds, leases, links, profiles, runs, settlements, state
 from crmsync.store.settlements import Settlement
 from crmsync.sync import outcomes, quarantine
 from crmsync.sync.breaker import by_losses
@@ -117,7 +117,7 @@ def _claim(
         waits = state.backfill_hold(connection, mapping.connection, now)
         terms = terms_of(mapping.guard)
         stopped = run is None and holds.is_stopped(connection, mapping.sync, terms)
-        lease = links.claim(
+        lease = leases.claim(
             connection,
             vault,
             mapping.connection,
@@ -293,7 +293,7 @@ def _with_intents(
 def _record_intents(sync: Sync, slice_: Slice, creates: Collection[LinkId]) -> set[LinkId]:
     database = sync.store.database
     return database.transact(
-        lambda connection: links.record_create_intents(
+        lambda connection: leases.record_create_intents(
             connection, slice_.lease, creates, database.now(connection)
         )
     )

@@ -38,7 +38,7 @@ from crmsync.planning.changes import (
 )
 from crmsync.planning.names import Names, NoSuchName
 from crmsync.planning.normalise import Normaliser
-from crmsync.store.links import CRASHES_BEFORE_PARKING, Claim
+from crmsync.store.leases import CRASHES_BEFORE_PARKING, Claim
 from crmsync.store.settlements import record_taken
 
 NO_SUCH_OWNER = "NO_SUCH_OWNER"

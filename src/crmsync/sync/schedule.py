@@ -84,10 +84,9 @@ def overdue_ticks(works: Works) -> list[tuple[str, str, float]]:
         now = works.store.database.now(connection)
         for mapping in works.configuration.mappings:
             for trigger in _schedules(mapping):
-                last = runs.last_tick(connection, mapping.sync, str(trigger))
-                due = _latest_tick(trigger, max(last, now - LOOK_BACK), now) if last else None
-                if due is not None and now - due > LATE:
-                    late.append((mapping.sync, str(trigger), (now - due).total_seconds()))
+                missed = _first_missed(connection, mapping, trigger, now)
+                if missed is not None and now - missed > LATE:
+                    late.append((mapping.sync, str(trigger), (now - missed).total_seconds()))
     return late
 
 
@@ -141,6 +140,15 @@ def _take(connection: Connection, mapping: SyncMapping, trigger: Trigger, now: d
     )
     log.info("tick", sync=mapping.sync, trigger=str(trigger))
     return True
+
+
+def _first_missed(
+    connection: Connection, mapping: SyncMapping, trigger: Trigger, now: datetime
+) -> datetime | None:
+    """Return the first tick after the last that was taken; the latest is never long ago."""
+    last = runs.last_tick(connection, mapping.sync, str(trigger))
+    ticks = next_ticks(trigger, max(last, now - LOOK_BACK), 1) if last else []
+    return ticks[0] if ticks else None
 
 
 def _latest_tick(trigger: Trigger, after: datetime, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from crmsync.model import Profile, ProfileId, RunId, RunTrigger
 from crmsync.store import runs
-from crmsync.store.links import CRASHES_OF_A_SUSPECT, Claim, Lease
+from crmsync.store.leases import CRASHES_OF_A_SUSPECT, Claim, Lease
 
 
 def is_backfill(claims: Iterable[Claim]) -> bool:

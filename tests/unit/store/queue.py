@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import select
 
 from crmsync.model import Outcome, ProfileId, RunId, RunTrigger
-from crmsync.store import bulk, links, runs, settlements
-from crmsync.store.links import PRIORITY_LIVE, Claim, Lease, Mark
+from crmsync.store import bulk, leases, links, runs, settlements
+from crmsync.store.leases import Claim, Lease
+from crmsync.store.links import PRIORITY_LIVE, Mark
 from crmsync.store.settlements import Settlement
 from crmsync.store.tables import links as table
 from crmsync.sync.context import Store
@@ -40,7 +41,7 @@ def mark(
 def claim(store: Store, now: datetime = NOW, limit: int = 100, lease: timedelta = LEASE) -> Lease:
     """Claim what is due."""
     return store.database.transact(
-        lambda connection: links.claim(
+        lambda connection: leases.claim(
             connection, store.vault, "crm", "contacts", now=now, lease=lease, limit=limit
         )
     )

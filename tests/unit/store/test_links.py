@@ -6,8 +6,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from crmsync.model import RunTrigger
-from crmsync.store import links
-from crmsync.store.links import CRASHES_BEFORE_PARKING, PRIORITY_BACKFILL
+from crmsync.store import leases, links
+from crmsync.store.leases import CRASHES_BEFORE_PARKING
+from crmsync.store.links import PRIORITY_BACKFILL
 from tests.unit.store.queue import (
     LEASE,
     NOW,
@@ -119,7 +120,7 @@ def test_renewing_moves_the_end_of_a_lease(store):
     mark(store, "a", "b")
     lease = claim(store)
     renew = lambda until: store.database.transact(  # noqa: E731 - one call, twice
-        lambda connection: links.renew(connection, lease, until)
+        lambda connection: leases.renew(connection, lease, until)
     )
     assert renew(seconds(240)) == 2
     assert names(claim(store, seconds(239))) == []

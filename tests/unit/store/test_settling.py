@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmsync.model import CrmId
-from crmsync.store import links, settlements
+from crmsync.store import leases, settlements
 from crmsync.store.links import LinkState
 from tests.unit.store.queue import (
     LEASE,
@@ -124,8 +124,8 @@ def test_giving_back_keeps_how_late_a_create_may_have_been_sent(store):
     mark(store, "a")
     lost = claim(store)
     ids = [one.link_id for one in lost.claims]
-    store.database.transact(lambda c: links.record_create_intents(c, lost, ids, NOW))
-    store.database.transact(lambda c: links.renew(c, lost, seconds(150)))
+    store.database.transact(lambda c: leases.record_create_intents(c, lost, ids, NOW))
+    store.database.transact(lambda c: leases.renew(c, lost, seconds(150)))
     second = claim(store, seconds(151))
     assert second.claims[0].last_intent_at == seconds(150)
     store.database.transact(lambda c: settlements.give_back(c, second, seconds(451)))

@@ -116,7 +116,7 @@ def test_a_process_says_which_of_its_files_are_older(works_with, crm):
 
 
 def test_a_tick_that_nobody_takes_is_told(works_with, crm):
-    """With its sync, and for how long."""
+    """With its sync, and for how long: since the first that was missed, not since the last hour."""
     works = works_with(HOURLY)
     bring_up_to_date(works)
     database = works.store.database
@@ -126,6 +126,7 @@ def test_a_tick_that_nobody_takes_is_told(works_with, crm):
     [schedule] = [one for one in check_processes(works) if one.check == "schedule"]
     assert schedule.level == "fault"
     assert "contacts (hourly)" in schedule.seen
+    assert "hours" in schedule.seen
 
 
 def test_a_sync_that_is_paused_or_held_is_told(works_with, crm):

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, update
 
 from crmsync.model import RunTrigger
 from crmsync.store import holds, state
-from crmsync.store.links import PRIORITY_BACKFILL, Mark, claim, mark
+from crmsync.store.leases import claim
+from crmsync.store.links import PRIORITY_BACKFILL, Mark, mark
 from crmsync.store.tables import links, runs
 from crmsync.sync import guard
 from crmsync.sync.command import push_now

@@ -19,7 +19,8 @@ from crmsync.model import (
     RunTrigger,
     Timing,
 )
-from crmsync.store.links import Claim, LinkState
+from crmsync.store.leases import Claim
+from crmsync.store.links import LinkState
 from crmsync.store.settlements import Settlement
 from crmsync.sync import outcomes
 from crmsync.sync.delivery import LEASE_ENDING

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from crmsync.model import Action, Timing
-from crmsync.store import links as store_links
+from crmsync.store import leases
 from crmsync.store.database import Database
 from crmsync.store.tables import links
 from crmsync.sync import flight as flight_module
@@ -61,7 +61,7 @@ def claim_by_another(works) -> int:
     """Let another worker take what it can get; return how many links that was."""
     store = works.store
     lease = store.database.transact(
-        lambda connection: store_links.claim(
+        lambda connection: leases.claim(
             connection, store.vault, "crm", "contacts",
             now=store.database.now(connection), lease=timedelta(seconds=60), limit=100,
         )

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from crmsync.errors import BatchRejected, OutcomeUnknown, RateLimited
-from crmsync.store import links as store_links
+from crmsync.store import leases
 from crmsync.store.tables import links
 from crmsync.sync import outcomes
 from crmsync.sync.push import push
@@ -91,13 +91,13 @@ def test_a_create_that_may_land_late_is_waited_for_from_the_end_of_the_lease(wor
     begun, renewed_until = now - timedelta(seconds=300), now - timedelta(seconds=1)
 
     def dead_worker(connection) -> None:
-        lease = store_links.claim(
+        lease = leases.claim(
             connection, works.store.vault, "crm", "contacts",
             now=now, lease=timedelta(0), limit=1,
         )  # fmt: skip
         ids = [claim.link_id for claim in lease.claims]
-        store_links.record_create_intents(connection, lease, ids, begun)
-        store_links.renew(connection, lease, renewed_until)
+        leases.record_create_intents(connection, lease, ids, begun)
+        leases.renew(connection, lease, renewed_until)
 
     database.transact(dead_worker)
     assert push(sync).counts == {"unchanged": 1}
@@ -136,7 +136,7 @@ def test_what_a_dead_worker_sent_is_verified_even_after_a_refused_retry(works_wi
     sync, database = the_sync(works), works.store.database
     push(sync, go_on=lambda: False)
     database.transact(
-        lambda connection: store_links.claim(
+        lambda connection: leases.claim(
             connection, works.store.vault, "crm", "contacts",
             now=database.now(connection), lease=timedelta(0), limit=1,
         )
