@@ -59,6 +59,8 @@ STEADY = {
 """Where a test has to act before the deadline of every CRM's first call."""
 PATIENT = {**STEADY, "settle_seconds": 7.0}
 """Where it has to act within the settle time."""
+LOSING = {**STEADY, "lease_seconds": 9.0, "settle_seconds": 10.0}
+"""Where a worker waits a whole deadline for its answer and still has to settle within its lease."""
 WITH_CREATES = (HUBSPOT, SALESFORCE, ZOHO)
 """Matched by a field that is not unique, they are like Pipedrive, but make many in one call."""
 MISSING, TWICE, OLD = ": 0 records", ": 2 records", "'Old', not 'Newest'"
@@ -291,7 +293,7 @@ def test_a_frozen_worker_wakes_up_late(begin, controls, safeguards):
 @pytest.mark.parametrize("safeguards", [(), ("no_verify",)])
 def test_a_write_is_applied_after_its_sender_gave_up(begin, controls, safeguards):
     """A late write that overtakes a newer one is found after the settle time and put right."""
-    project, works = begin({crm: crm.mapping(crm.by_key) for crm in CRMS}, PATIENT)
+    project, works = begin({crm: crm.mapping(crm.by_key) for crm in CRMS}, LOSING)
     make_one_person(works)
     for crm, control in controls.items():
         control.fault("late", **crm.update, times=1, seconds=3600.0)
@@ -344,7 +346,7 @@ def test_killed_during_a_create_that_lands_late(begin, controls, safeguards):
 @pytest.mark.parametrize("safeguards", [(), ("no_create_intent",)])
 def test_the_answer_to_a_create_is_lost(begin, controls, safeguards):
     """A create whose answer was lost and which lands later is made once, without a unique key."""
-    project, works = begin({crm: crm.mapping(crm.loose) for crm in WITH_CREATES}, PATIENT)
+    project, works = begin({crm: crm.mapping(crm.loose) for crm in WITH_CREATES}, LOSING)
     controls = {crm: controls[crm] for crm in WITH_CREATES}
     ingest(works, crowd(FEW, "Lee"))
     for crm, control in controls.items():
