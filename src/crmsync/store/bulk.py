@@ -1,7 +1,7 @@
 """Many rows in one statement, at the speed each database allows.
 
 PostgreSQL takes one binary array per column (`unnest`, `ANY`), SQLite one prepared statement run
-per row inside the driver. Both go through the column types of `tables.py`, so a value is stored the
+per row inside the driver. Both go through the column types of `tables`, so a value is stored the
 same either way. For 1,000 rows of 12 columns on PostgreSQL, an `executemany` costs client and
 server four times as much; so do arrays in text form, whose elements the driver escapes one by one.
 """

@@ -49,7 +49,7 @@ KEPT = (
     ),
     _Kept("log", sync_log, sync_log.c.sealed, sync_log.c.id, lambda row: f"sync_log:{row.link_id}"),
 )
-"""Each kind, with the context that its ciphertext is bound to (`tables.py`)."""
+"""Each kind, with the context that its ciphertext is bound to (`tables`)."""
 SAMPLES = 20
 """Of the oldest and of the newest: keys rotate with time."""
 
