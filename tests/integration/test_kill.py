@@ -52,14 +52,14 @@ BRISK = {
 }
 STEADY = {
     **QUICK,
-    "request_deadline_seconds": 4.0,
-    "lease_seconds": 5.0,
-    "settle_seconds": 5.5,
+    "request_deadline_seconds": 8.0,
+    "lease_seconds": 9.0,
+    "settle_seconds": 9.5,
 }
 """Where a test has to act before the deadline of every CRM's first call."""
-PATIENT = {**STEADY, "settle_seconds": 7.0}
+PATIENT = {**STEADY, "settle_seconds": 12.0}
 """Where it has to act within the settle time."""
-LOSING = {**STEADY, "lease_seconds": 9.0, "settle_seconds": 10.0}
+LOSING = {**STEADY, "request_deadline_seconds": 4.0, "settle_seconds": 10.0}
 """Where a worker waits a whole deadline for its answer and still has to settle within its lease."""
 WITH_CREATES = (HUBSPOT, SALESFORCE, ZOHO)
 """Matched by a field that is not unique, they are like Pipedrive, but make many in one call."""
