@@ -24,7 +24,8 @@ _TRIGGERS = {str(trigger): trigger for trigger in RunTrigger}
 LINKS_AFTER_ONE_CRASH = 100
 """So many are claimed together whose worker vanished: one call of most CRMs."""
 CRASHES_OF_A_SUSPECT = 2
-"""In a row, from which on a link is claimed alone."""
+"""In a row, from which on a link is claimed alone; but not where more than one crash can make such
+are due: then it is not a record that ends workers."""
 CRASHES_BEFORE_PARKING = 5
 """In a row, the last three of them alone: it is the record that ends its workers."""
 
@@ -117,7 +118,7 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
 
     Where the first of them is one whose worker vanished, only its like are leased, and few: if it
     is one of them that ends its workers, it is alone before long, and the others are delivered.
-    Without `suspects` those are left out that are claimed one by one.
+    Without `suspects` those are left out that may have to be claimed one by one.
     """
     crashes = links.c.crashes + case((links.c.lease_token.is_not(None), 1), else_=0)
     innocent = [] if suspects else [crashes < CRASHES_OF_A_SUSPECT]
@@ -138,15 +139,14 @@ def claim(  # noqa: PLR0913 - one short transaction; each is a fact of the slice
             .limit(limit - len(rows))
             .with_for_update(skip_locked=True)
         ).all()
-    number = _crashes(rows[0]) if rows else 0
-    rows = [row for row in rows if _crashes(row) == number][: _together(number, limit)]
+    chosen, number = _together(rows)
     token, until = secrets.token_hex(16), now + lease
     connection.execute(
         update(links)
-        .where(bulk.among(connection, links.c.id, [row.id for row in rows]))
+        .where(bulk.among(connection, links.c.id, [row.id for row in chosen]))
         .values(lease_token=token, wake_at=until, due_at=None, verify_at=None, crashes=number)
     )
-    return Lease(name, object_type, token, now, [_claim(vault, row, now) for row in rows])
+    return Lease(name, object_type, token, now, [_claim(vault, row, now) for row in chosen])
 
 
 def renew(connection: Connection, lease: Lease, until: datetime) -> int:
@@ -182,10 +182,19 @@ def _crashes(row: Any) -> int:
     return crashes
 
 
-def _together(crashes: int, limit: int) -> int:
-    if crashes >= CRASHES_OF_A_SUSPECT:
-        return 1
-    return min(limit, LINKS_AFTER_ONE_CRASH) if crashes else limit
+def _together(due: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    """Return which of the links that are due are leased in one, and the crashes to note of them."""
+    if not due:
+        return due, 0
+    number = _crashes(due[0])
+    if number < CRASHES_OF_A_SUSPECT:
+        alike = [row for row in due if _crashes(row) == number]
+        return alike[:LINKS_AFTER_ONE_CRASH] if number else alike, number
+    suspects = [row for row in due if _crashes(row) >= CRASHES_OF_A_SUSPECT]
+    if len(suspects) > LINKS_AFTER_ONE_CRASH:
+        # The crashes of a crowd are not held against any of it.
+        return suspects[:LINKS_AFTER_ONE_CRASH], CRASHES_OF_A_SUSPECT
+    return due[:1], number
 
 
 def _claim(vault: Vault, row: Any, now: datetime) -> Claim:

@@ -39,7 +39,7 @@ class Slice:
     @property
     def is_suspect(self) -> bool:
         """Whether it is a single link, because it may be what ended its workers."""
-        return any(claim.crashes >= CRASHES_OF_A_SUSPECT for claim in self.claims)
+        return [claim.crashes >= CRASHES_OF_A_SUSPECT for claim in self.claims] == [True]
 
     @staticmethod
     def window(claim: Claim) -> tuple[RunTrigger, datetime]:

@@ -38,7 +38,7 @@ def mark(
     store.database.transact(lambda connection: links.mark(connection, marks))
 
 
-def claim(store: Store, now: datetime = NOW, limit: int = 100, lease: timedelta = LEASE) -> Lease:
+def claim(store: Store, now: datetime = NOW, limit: int = 1_000, lease: timedelta = LEASE) -> Lease:
     """Claim what is due."""
     return store.database.transact(
         lambda connection: leases.claim(

@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from crmsync.model import RunTrigger
 from crmsync.store import leases, links
-from crmsync.store.leases import CRASHES_BEFORE_PARKING
+from crmsync.store.leases import (
+    CRASHES_BEFORE_PARKING,
+    CRASHES_OF_A_SUSPECT,
+    LINKS_AFTER_ONE_CRASH,
+)
 from crmsync.store.links import PRIORITY_BACKFILL
 from tests.unit.store.queue import (
     LEASE,
@@ -113,6 +117,15 @@ def test_who_ends_every_worker_is_known_at_last(store):
     mark(store, "a")
     found = [claim(store, NOW + n * LEASE).claims[0] for n in range(CRASHES_BEFORE_PARKING + 1)]
     assert [one.is_deadly for one in found] == [False] * CRASHES_BEFORE_PARKING + [True]
+
+
+def test_a_crowd_is_not_suspected(store):
+    """More than one crash can make: workers end whatever they work on, and nobody is held to it."""
+    mark(store, *(f"p{n:03}" for n in range(2 * LINKS_AFTER_ONE_CRASH)))
+    for n in range(2 * CRASHES_BEFORE_PARKING):
+        some = claim(store, NOW + n * LEASE)
+    crashes = [one.crashes for one in some.claims]
+    assert crashes == [CRASHES_OF_A_SUSPECT + 1] * LINKS_AFTER_ONE_CRASH
 
 
 def test_renewing_moves_the_end_of_a_lease(store):
