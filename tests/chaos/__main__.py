@@ -1,7 +1,9 @@
-"""`python3 run.py chaos`: storms until the time is over, or the crash-point matrix.
+"""`python3 run.py chaos`: storms until the time is over, the crash-point matrix, or a fuzz.
 
     python3 run.py chaos [--minutes N] [--seed S] [--database NAME] [--crm NAME] [--faults PERCENT]
-    python3 run.py chaos matrix [...]
+    python3 run.py chaos matrix [--jobs N] [--only TEXT]
+    python3 run.py chaos events [--count N] [--seed S]
+    python3 run.py chaos answers [--count N] [--seed S] [--crm NAME]
 
 Each storm has a seed of its own, one above that of the last, on each database. Exits with 1 where
 anything was lost, there twice, wrong or too late.
@@ -16,14 +18,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
 from rich.console import Console
 
 from crmsync import logging
-from tests.chaos import matrix, report
+from tests.chaos import answer_fuzz, event_fuzz, matrix, report
 from tests.chaos.backends import BACKENDS
 from tests.chaos.storm import BROKER_SECONDS, DATABASE_SECONDS, Outcome, Storm, blow
 from tests.crms import CRMS
@@ -31,26 +33,36 @@ from tests.crms import CRMS
 INTERRUPTED = 130
 COMPLAINTS = 20
 """Lines that are shown of one storm; `--json` has them all."""
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "matrix": matrix.main,
+    "events": event_fuzz.main,
+    "answers": answer_fuzz.main,
+}
+"""What there is beside storms."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Let it blow; return 1 where anything was not survived."""
+    """Do what the first word asks for; return 1 where anything was wrong."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["matrix"]:
-        return matrix.main(words[1:])
-    given = _parser().parse_args(words)
+    verb = VERBS.get(words[0]) if words else None
     # As an exception, so that workers, servers and CRMs are ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        return verb(words[1:]) if verb else _blow(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _blow(words: Sequence[str]) -> int:
+    """Let it blow; return 1 where anything was not survived."""
+    given = _parser().parse_args(words)
     logging.set_up(quiet=True)  # that a server is away is what is meant to be
     print(f"seed {given.seed}", file=sys.stderr, flush=True)
     outcomes: list[Outcome] = []
-    try:
-        for outcome in _storms(given):
-            outcomes.append(outcome)
-            if not given.json:
-                _show(outcome)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    for outcome in _storms(given):
+        outcomes.append(outcome)
+        if not given.json:
+            _show(outcome)
     if given.json:
         print(json.dumps([report.as_json(outcome) for outcome in outcomes], indent=2))
     else:
@@ -94,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run.py chaos",
         description="Storms: changes come in while workers die, CRMs misbehave, servers restart.",
-        epilog="`run.py chaos matrix` stops workers at every named point instead.",
+        epilog="Instead: `run.py chaos matrix` stops workers at every named point, `events` sends"
+        " events of every shape, `answers` spoils what CRMs answer; each has a --help of its own.",
     )
     some_seed = random.SystemRandom().randrange(1_000_000)
     whole = {"type": int, "metavar": "N"}

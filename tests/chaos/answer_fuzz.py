@@ -1,6 +1,6 @@
 """Spoilt answers against each connector: it may only fail in its own words, and never lies.
 
-    python -m tests.chaos.answer_fuzz --count 20000 --seed 1 [--crm hubspot]
+    python3 run.py chaos answers --count 20000 --seed 1 [--crm hubspot]
 
 A run is the same each time for one seed. What must be true of every call, whatever came back:
 it raises nothing but `crmsync.errors`, it ends, it gives one result per operation, and what it
@@ -133,10 +133,14 @@ def _without_values(fault: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the fuzz for each CRM and print what came of it; return 1 where there is a fault."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=20_000, help="spoilt answers per connector")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--crm", choices=sorted(KNOWN), action="append")
+    parser = argparse.ArgumentParser(
+        prog="run.py chaos answers", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--count", type=int, default=20_000, help="per connector (default 20000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the run (default 1)")
+    parser.add_argument(
+        "--crm", choices=sorted(KNOWN), action="append", help="only this; repeatable"
+    )
     given = parser.parse_args(arguments)
     faults = 0
     for crm in given.crm or sorted(KNOWN):
@@ -157,7 +161,3 @@ def tell(report: Report) -> None:
     for fault in list({_without_values(one): one for one in report.faults}.values())[:20]:
         say(f"  FAULT {fault}\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

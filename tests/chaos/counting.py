@@ -8,6 +8,9 @@ from crmsync import bootstrap
 from crmsync.connectors.throttle import MemoryThrottle
 from crmsync.sync import push
 
+SLICE = 4
+"""Links that a worker claims at once."""
+
 
 def no_shared_count() -> None:
     """Let every process use the whole of a CRM's limits."""
@@ -20,4 +23,4 @@ def no_shared_count() -> None:
 
 def small_slices() -> None:
     """Claim so few links at once that several workers have something to do: no safeguard."""
-    vars(push)["SLICE"] = 20
+    vars(push)["SLICE"] = SLICE

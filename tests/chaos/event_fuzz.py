@@ -1,6 +1,6 @@
 """Odd events through the real doors, on SQLite and PostgreSQL at once.
 
-    python -m tests.chaos.event_fuzz --count 100000 --seed 1
+    python3 run.py chaos events --count 100000 --seed 1
 
 A run is the same each time for one seed. What must be true: no answer is a 5xx and no log has an
 exception; whatever is refused is told why, without its values; calls that are right are taken,
@@ -287,9 +287,11 @@ def people_of(works: Works) -> Mapping[frozenset[tuple[str, str]], Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the fuzz and print what came of it; return 1 where there is a fault."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--count", type=int, default=100_000, help="events")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        prog="run.py chaos events", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--count", type=int, default=100_000, help="events (default 100000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the run (default 1)")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, postgres.start(fsync=False) as server:
         places = [f"sqlite:///{folder}/crmsync.db", server.new_database()]
@@ -304,7 +306,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for fault in report.faults[:20]:
         say(f"  FAULT {fault}\n")
     return 1 if report.faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

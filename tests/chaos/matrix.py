@@ -1,6 +1,6 @@
 """The crash-point matrix: every point x signal x database, of all four CRMs.
 
-python -m tests.chaos.matrix [--jobs N] [--only TEXT]
+python3 run.py chaos matrix [--jobs N] [--only TEXT]
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def _summed(verdicts: Sequence[Verdict]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play the matrix, or a part of it; return 1 where anything was wrong."""
-    parser = argparse.ArgumentParser(prog="run.py chaos matrix", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="run.py chaos matrix", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--jobs", type=int, default=2, help="cells at once")
     parser.add_argument("--only", default="", help="only cells whose name holds this")
     given = parser.parse_args(arguments)

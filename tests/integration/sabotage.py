@@ -23,9 +23,19 @@ from crmsync.store import cursors, hints, leases, link_records, schema, settleme
 from crmsync.store.tables import cursors as cursors_table
 from crmsync.store.tables import links as links_table
 from crmsync.store.tokens import RowTokens
-from crmsync.sync import guard, outcomes, pull_task, push, records, restoring, taking
-from crmsync.sync.worker import Worker
+from crmsync.sync import (
+    delivery,
+    drain,
+    guard,
+    outcomes,
+    pull_task,
+    push,
+    records,
+    restoring,
+    taking,
+)
 from tests.chaos.counting import no_shared_count, small_slices
+from tests.integration.deafness import no_health_checks, no_hearing, no_reconnecting
 
 
 def leases_never_end() -> None:
@@ -200,11 +210,6 @@ def no_guard() -> None:
     guard.Circuit.trips = lambda *_: False  # type: ignore[method-assign]
 
 
-def no_hearing() -> None:
-    """Hear no bell."""
-    Worker.ring = lambda *_: None  # type: ignore[method-assign]
-
-
 def leaking() -> None:
     """Keep a third of a megabyte of each claim that took anything."""
     claim, kept = leases.claim, []
@@ -216,6 +221,23 @@ def leaking() -> None:
         return lease
 
     leases.claim = keeping
+
+
+def never_superseded() -> None:
+    """Go on by a mapping that others have replaced."""
+    vars(drain)["is_superseded"] = lambda *_: False  # where a worker looks it up
+
+
+def no_rest() -> None:
+    """Try again at once whatever a CRM answers."""
+    original = delivery.Rest.__init__
+
+    def init(self: Any, _seconds: float, *given: Any) -> None:
+        original(self, 0.0, *given)
+
+    delivery.Rest.__init__ = init  # type: ignore[method-assign]
+    vars(push)["leave_alone"] = lambda *_: None
+    vars(outcomes)["backoff"] = lambda *_: timedelta(0)
 
 
 def newer_release() -> None:
@@ -230,7 +252,8 @@ BY_NAME: Mapping[str, Callable[[], None]] = {
         no_upsert_key, no_fence, no_verify, no_create_intent, no_renewal_lease, die_before_keeping,
         no_written_at, no_value_comparison, cursor_ahead, no_reading_lease, no_reading_fence,
         no_comparison_before_undo, no_guard, no_hearing, newer_release, leaking,
-        no_shared_count, small_slices, no_second_read,
+        no_shared_count, small_slices, no_second_read, no_reconnecting, no_health_checks,
+        never_superseded, no_rest,
     )
 }  # fmt: skip
 
@@ -243,6 +266,9 @@ def take_out(name: str, patch: pytest.MonkeyPatch) -> None:
         pull_task: ("take",),
         restoring: ("judge",),
         guard.Circuit: ("trips",),
+        delivery.Rest: ("__init__",),
+        push: ("leave_alone",),
+        outcomes: ("backoff",),
     }.items():
         for original in names:
             patch.setattr(module, original, vars(module)[original])

@@ -21,11 +21,16 @@ class SilentProxy:
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._silenced: set[socket.socket] = set()
+        self._waiting: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def silence(self) -> None:
         """Let nothing pass any more on what is open now; what is opened from now on passes."""
         self._silenced = set(self._open)
+
+    def waiting(self) -> frozenset[socket.socket]:
+        """Return the connections on which somebody asked last and has not hung up."""
+        return frozenset(self._waiting)
 
     def close(self) -> None:
         """Close everything."""
@@ -46,15 +51,20 @@ class SilentProxy:
                     continue
                 self._open += [ours, theirs]
                 for one, other in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+                    arguments = (one, other, one is ours)
+                    threading.Thread(target=self._pass, args=arguments, daemon=True).start()
 
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+    def _pass(self, one: socket.socket, other: socket.socket, asks: bool) -> None:
         with suppress(OSError):
             while piece := one.recv(65_536):
+                if asks:
+                    self._waiting.add(one)
                 if one not in self._silenced:
+                    self._waiting.discard(other)
                     other.sendall(piece)
             if one not in self._silenced:
                 other.shutdown(socket.SHUT_WR)
+        self._waiting.discard(one)
 
 
 @contextmanager

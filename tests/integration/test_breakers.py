@@ -24,13 +24,14 @@ from crmsync.sync import delivery, flight, resting
 from crmsync.sync.context import Works
 from crmsync.sync.worker import Worker
 from tests.crms import HUBSPOT, PIPEDRIVE, SALESFORCE, ZOHO, Crm
+from tests.integration import sabotage
 from tests.sandboxes import running
 from tests.workbench import ROOMY, count_rows, crowd, faults, ingest, make_fields, until
 
 CRMS = (HUBSPOT, PIPEDRIVE, SALESFORCE, ZOHO)
 PEOPLE = 30
 REST_SECONDS = 0.2
-TIMING = {**ROOMY, "sweep_seconds": 0.1}
+TIMING = {**ROOMY, "request_deadline_seconds": 10.0, "sweep_seconds": 0.1}
 ROUNDS = 3
 """How often each of the others is brought up to date while the one rests."""
 
@@ -162,8 +163,7 @@ def connect(works: Works, crm: Crm) -> None:
     works.store.database.transact(lambda connection: state.resume(connection, crm.name))
 
 
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     ("cause", "crm"),
     [
         pytest.param(cause, crm, id=f"{cause.name}-{crm.name}")
@@ -171,6 +171,10 @@ def connect(works: Works, crm: Crm) -> None:
         for crm in cause.answers
     ],
 )
+
+
+@pytest.mark.timeout(120)
+@EACH
 def test_one_connection_of_four_takes_nothing(works, controls, cause: Cause, crm: Crm):
     """Told once, asked seldom; the others are served; what waited is delivered in the end."""
     control, others = controls[crm], [one for one in CRMS if one is not crm]
@@ -189,7 +193,7 @@ def test_one_connection_of_four_takes_nothing(works, controls, cause: Cause, crm
                 until(partial(holds, controls[one], one, f"Ray{turn}"), one.name)
         until(lambda: rests(works, crm), "it rests")
         in_trouble = list(logs)
-        calls, windows = control.calls(), control.peak(1.0)
+        was_storm = is_storm(control, cause)
         control.clear_faults(refused)
         if not cause.by_itself:
             connect(works, crm)
@@ -200,14 +204,21 @@ def test_one_connection_of_four_takes_nothing(works, controls, cause: Cause, crm
     assert {one["sync"] for one in alarms} == {crm.name}
     if cause.told != "busy":  # which is no alarm, and said each time
         assert len(alarms) == 1
-    # No more than what was in the air at first, and one record's call for each rest afterwards.
-    assert windows <= CALLS_IN_FLIGHT + 2 / REST_SECONDS
-    if not cause.by_itself:
-        assert calls <= CALLS_IN_FLIGHT
+    assert not was_storm
     # An outage's first lost answer may have been one record's doing; nothing else is held against
     # anybody.
     assert count_rows(works.store, links, links.c.attempts > int(cause.told == "unreachable")) == 0
     assert count_rows(works.store, links, links.c.state != "active") == 0
+
+
+def is_storm(control: Control, cause: Cause) -> bool:
+    """Whether a CRM that takes nothing was called more often than it may be.
+
+    That is what was in the air at first, and for what ends by itself one call for each rest.
+    """
+    rests_a_second = 1 / REST_SECONDS if cause.by_itself else 0
+    in_a_row = control.calls() if not cause.by_itself else control.peak(1.0)
+    return in_a_row > CALLS_IN_FLIGHT + 2 * rests_a_second
 
 
 def rests(works: Works, crm: Crm) -> bool:
@@ -215,3 +226,20 @@ def rests(works: Works, crm: Crm) -> bool:
     with works.store.database.read() as connection:
         now = works.store.database.now(connection)
         return state.find_pause(connection, crm.name, now) is not None
+
+
+@pytest.mark.timeout(120)
+@EACH
+def test_without_a_rest_it_is_called_without_end(
+    works, controls, cause: Cause, crm: Crm, monkeypatch
+):
+    """Negative control: who tries again at once calls a CRM that takes nothing again and again."""
+    sabotage.take_out("no_rest", monkeypatch)
+    control = controls[crm]
+    control.fault("answer", path=crm.records, **cause.answers[crm])
+    control.clear_ledger()
+    worker = Worker(works)
+    worker.start()
+    ingest(works, crowd(PEOPLE, "Lee"))
+    until(lambda: is_storm(control, cause), "it is called too often")
+    worker.stop()

@@ -39,6 +39,8 @@ BELL_ONLY = KEYED + "reconcile: false\n"
 PEOPLE = 5
 DEAF_SECONDS = 90.0
 """Within which a worker that cannot hear any more has to hear again, or to be another one."""
+CONTROL_SECONDS = DEAF_SECONDS / 2
+"""Longer than any of them takes: a silent connection is noticed within 31 s."""
 
 
 @pytest.fixture
@@ -67,10 +69,12 @@ def restart(server: redis.OwnRedis, _proxy: SilentProxy) -> None:
     server.restart(immediate=True)
 
 
-def freeze(server: redis.OwnRedis, _proxy: SilentProxy) -> None:
-    """Let Redis answer nothing for longer than anybody waits for it."""
+def freeze(server: redis.OwnRedis, proxy: SilentProxy) -> None:
+    """Let Redis answer nothing until the worker has given up whatever it waited for."""
     server.pause()
     until(lambda: not server.answers(), "it answers nothing")
+    asked = proxy.waiting()
+    until(lambda: not asked & proxy.waiting(), "it is given up", seconds=DEAF_SECONDS)
     server.resume()
 
 
@@ -80,6 +84,8 @@ def silence(_server: redis.OwnRedis, proxy: SilentProxy) -> None:
 
 
 Break = Callable[[redis.OwnRedis, SilentProxy], None]
+NAMES = ("Ray", "Kay", "Fay")
+"""A round that is not quite over may come upon the first of them, never upon all."""
 
 
 @pytest.fixture
@@ -99,6 +105,7 @@ def heard(
         works = project.open(bell.ring)
 
         def comes(last_name: str, seconds: float) -> bool:
+            until(lambda: is_at_rest(works.store), "it is settled")
             ingest(works, crowd(PEOPLE, last_name))
             give_up_at, turn = time.monotonic() + seconds, threading.Event()
             wanted = expected_crowd(PEOPLE, last_name)
@@ -113,9 +120,10 @@ def heard(
             start(*switches, role="celery")
             # A mapping that is new to it rings, too, which would be heard for ours.
             until(lambda: count_rows(works.store, processes) == 1, "it has looked at its files")
-            if not switches:
+            until(proxy.waiting, "it listens")
+            if "no_hearing" not in switches:
                 assert comes("Lee", 30)
-                until(lambda: is_at_rest(works.store), "it is settled")
+                assert comes("Kim", 30)
             break_(own_redis, proxy)
             return all(comes(name, seconds) for name in names)
 
@@ -128,10 +136,14 @@ def test_a_worker_hears_again(heard, break_: Break):
     assert heard(break_, names=["Ray"], seconds=DEAF_SECONDS)
 
 
-def test_nothing_but_a_bell_brings_work_in_time(heard):
-    """A worker that hears nothing shows that the others did not come upon it by themselves.
+@pytest.mark.parametrize(
+    ("break_", "switch"),
+    [(restart, "no_reconnecting"), (silence, "no_health_checks"), (freeze, "no_hearing")],
+    ids=["restart", "silence", "freeze"],
+)
+def test_without_its_safeguard_it_stays_deaf(heard, break_: Break, switch: str):
+    """Negative control: what it hears by does break, and nothing but a bell brings work in time.
 
-    A round that is not over yet may come upon the first of them, never upon all.
+    What a frozen Redis was asked is answered when it thaws, so that no setting is needed to hear.
     """
-    names = ("Ray", "Kay", "Fay")
-    assert not heard(freeze, "no_hearing", names=names, seconds=DEAF_SECONDS / 3)
+    assert not heard(break_, switch, names=NAMES, seconds=CONTROL_SECONDS)

@@ -7,17 +7,22 @@ newest mapping says holds in the end.
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
-from crmsync.sandbox import Sandbox
+from crmsync.sandbox import Control, Sandbox
 from crmsync.store import schema
 from crmsync.store.database import Database
-from tests.integration.workers import workers
+from crmsync.store.tables import processes
+from tests.integration.workers import Start, workers
 from tests.releases import EXPANDS, newer_release
 from tests.workbench import (
     KEYED,
     QUICK,
     NewProject,
+    Project,
+    count_rows,
     crowd,
+    expected_crowd,
     faults,
     ingest,
     is_at_rest,
@@ -76,3 +81,75 @@ def test_two_releases_run_side_by_side(
         )
         until(lambda: is_at_rest(works.store), "nothing is left to be done", seconds=60)
     assert faults(sandbox.control.records("contacts"), "firstname", wanted("Last")) == []
+
+
+# --- what an older process does ------------------------------------------------------------
+
+LOUD = KEYED.replace("lastname: last_name", "lastname: {from: last_name, transform: upper}")
+"""The newer mapping: what the older one writes is told from what this one does."""
+COMPARES_NOTHING = "reconcile: false\n"
+FEW = 5
+
+
+class Deploy:
+    """Two mappings one after the other; the only process that had the newer one was killed."""
+
+    def __init__(self, project: Project, control: Control, start: Start, *switches: str) -> None:
+        """Begin it with an older process that has these switches."""
+        self._control = control
+        self.works = project.open()
+        make_fields(the_sync(self.works).connector)
+        start(*switches)
+        self.change("Lee")
+        until(lambda: self.holds("Lee"), "the older one works")
+        project.write_mapping("contacts", LOUD + COMPARES_NOTHING)
+        newer = start()
+        until(lambda: count_rows(self.works.store, processes) > 1, "the newer one has marked all")
+        newer.kill()
+
+    def change(self, last_name: str) -> None:
+        """Change everybody."""
+        ingest(self.works, crowd(FEW, last_name))
+
+    def holds(self, last_name: str) -> bool:
+        """Whether the CRM's records are like that."""
+        wanted = expected_crowd(FEW, last_name)
+        return not faults(self._control.records("contacts"), "firstname", wanted)
+
+    def was_written(self, last_name: str) -> bool:
+        """Whether anybody ever wrote that."""
+        return any(last_name in str(entry["body"]) for entry in self._control.ledger())
+
+    def knows(self) -> bool:
+        """Whether the older process says that it is."""
+        with self.works.store.database.read() as connection:
+            return ["contacts"] in connection.execute(select(processes.c.outdated)).scalars().all()
+
+
+@pytest.fixture
+def project(new_project: NewProject, sandbox: Sandbox) -> Project:
+    """One of the older mapping."""
+    mappings = {"contacts": KEYED + COMPARES_NOTHING}
+    return new_project(sandbox.url, mappings=mappings, timing=TIMING)
+
+
+@pytest.mark.timeout(120)
+def test_an_older_process_leaves_it_to_the_newer(project: Project, sandbox: Sandbox):
+    """It writes nothing, however long it is alone; what came meanwhile waits for the newer one."""
+    with workers(project) as start:
+        deploy = Deploy(project, sandbox.control, start)
+        until(deploy.knows, "it knows that it is the older one")
+        deploy.change("Ray")
+        start()
+        until(lambda: deploy.holds("RAY"), "the newer one is back")
+    assert not deploy.was_written("Ray")
+
+
+@pytest.mark.timeout(120)
+def test_an_older_process_that_goes_on_writes_old_values(project: Project, sandbox: Sandbox):
+    """Negative control: they stand, and nobody knows of anything to be done."""
+    with workers(project) as start:
+        deploy = Deploy(project, sandbox.control, start, "never_superseded")
+        deploy.change("Ray")
+        until(lambda: deploy.holds("Ray"), "it writes what its own mapping says")
+        until(lambda: is_at_rest(deploy.works.store), "it is settled")

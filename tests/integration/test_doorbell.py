@@ -26,7 +26,6 @@ from tests.servers import redis
 from tests.workbench import (
     KEYED,
     QUICK,
-    ROOMY,
     NewProject,
     Project,
     count_rows,
@@ -42,8 +41,12 @@ from tests.workbench import (
 
 SLOW_SWEEP = {**QUICK, "sweep_seconds": 3600.0}
 """Only the bell can bring work to a worker in time."""
-NOT_SWEEPING = {**ROOMY, "sweep_seconds": 3600.0}
-"""Nor does a worker look again soon, where another one has leased what it was rung for."""
+AS_DELIVERED: dict[str, float] = {}
+"""The product's own times."""
+NOT_SWEEPING = {"sweep_seconds": 3600.0}
+SLOWNESS_SECONDS = 90.0
+"""Which any machine is given for its own work."""
+ROUND_SECONDS = 2.0
 UPSERT = "*/contacts/batch/upsert"
 PEOPLE = 20
 
@@ -129,29 +132,40 @@ def test_without_redis_the_sweep_delivers(new_project, sandbox, own_redis):
     assert_delivered(sandbox)
 
 
-@pytest.mark.parametrize("sweep", [QUICK, NOT_SWEEPING], ids=["sweeping", "not_sweeping"])
-def test_with_redis_gone_for_good_celery_workers_deliver(new_project, sandbox, own_redis, sweep):
-    """Real Celery workers, whose broker never comes back, find by looking what nobody rings for."""
-    project = project_of(new_project, sandbox, sweep, "reconcile: false\n")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("timing", [AS_DELIVERED, NOT_SWEEPING], ids=["sweeping", "not_sweeping"])
+def test_with_redis_gone_for_good_celery_workers_deliver(new_project, sandbox, own_redis, timing):
+    """Real Celery workers, whose broker never comes back, find by looking what nobody rings for.
+
+    They do so in the time that their settings say; what a slow machine takes comes to that.
+    """
+    project = project_of(new_project, sandbox, timing, "reconcile: false\n")
     works, _, app = open_with_bell(project, own_redis.url)
     with workers(project, CRMSYNC_BROKER_URL=own_redis.url) as start, app:
         start(role="celery")
         start(role="celery")
         ingest(works, crowd(1, "Lee"))
         assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        until(lambda: is_at_rest(works.store), "it is settled")
         own_redis.stop()
-        if sweep is QUICK:
-            assert is_found(works, sandbox, "Lee", 120)
-            until(lambda: is_at_rest(works.store), "it is settled")
-        else:  # a round that is not over yet may come upon the first of them, never upon all
-            assert not all(is_found(works, sandbox, name, 25) for name in ("Ray", "Kay", "Fay"))
+        if timing is AS_DELIVERED:
+            assert is_found(works, sandbox, "Lee", found_seconds("hubspot") + SLOWNESS_SECONDS)
+        else:
+            seconds = found_seconds("hubspot") + 10
+            assert not all(is_found(works, sandbox, n, seconds) for n in ("Ray", "Kay", "Fay"))
 
 
 def is_found(works: Works, sandbox: Sandbox, last_name: str, seconds: float) -> bool:
-    """Whether somebody comes upon work that nobody can ring for."""
+    """Whether somebody comes upon work that nobody can ring for.
+
+    A round that is not over yet would: it is given some time to end.
+    """
+    turn = threading.Event()
+    until(lambda: is_at_rest(works.store), "it is settled")
+    turn.wait(ROUND_SECONDS)
     ingest(works, crowd(PEOPLE, last_name))
     wanted = expected_crowd(PEOPLE, last_name)
-    give_up_at, turn = time.monotonic() + seconds, threading.Event()
+    give_up_at = time.monotonic() + seconds
     while faults(sandbox.control.records("contacts"), "firstname", wanted):
         if time.monotonic() > give_up_at:
             return False
@@ -159,13 +173,21 @@ def is_found(works: Works, sandbox: Sandbox, last_name: str, seconds: float) -> 
     return True
 
 
-def test_the_products_own_times_keep_within_half_a_minute():
-    """A sweep, and the silence after which calls are counted without Redis, in every connector."""
-    for name in registry.names():
-        limits = registry.load(name).limits(Connection(name, name, auth={}))
-        windows = [one.window_seconds for one in limits]
-        silence = max([w for w in windows if w <= LONGEST_SETTLING_SECONDS], default=0.0)
-        assert registry.timing_of(name).sweep_seconds + silence <= 30
+def found_seconds(connector: str) -> float:
+    """Return how long work waits without Redis: a sweep, and the silence before calls are counted.
+
+    By the product's own times.
+    """
+    limits = registry.load(connector).limits(Connection(connector, connector, auth={}))
+    windows = [one.window_seconds for one in limits]
+    silence = max([w for w in windows if w <= LONGEST_SETTLING_SECONDS], default=0.0)
+    return registry.timing_of(connector).sweep_seconds + silence
+
+
+@pytest.mark.parametrize("connector", registry.names())
+def test_the_products_own_times_keep_within_half_a_minute(connector):
+    """What `test_with_redis_gone_for_good_celery_workers_deliver` waits for, in every connector."""
+    assert found_seconds(connector) <= 30
 
 
 def test_a_flushed_redis_loses_nothing(new_project, sandbox, redis_server, redis_database):

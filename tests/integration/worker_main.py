@@ -38,8 +38,9 @@ def celery(_line: Connection) -> None:
     bell = tasks.Doorbell(app, 0.0)
     works = open_works(settings, ring=bell.ring)
     queues = ",".join(tasks.QUEUE_PREFIX + name for name in works.configuration.connections)
-    arguments = ["--pool=threads", "--concurrency=1", "--without-gossip", "--without-mingle"]
-    tasks.serve(app, Worker(works), [*arguments, f"--queues={queues}", "--loglevel=WARNING"])
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+    arguments = ["--pool=threads", "--concurrency=1", f"--queues={queues}", *quiet]
+    tasks.serve(app, Worker(works), arguments)
 
 
 def tick(line: Connection) -> None:
