@@ -35,7 +35,8 @@ class Crew:
     _thaws: list[threading.Timer] = field(default_factory=list)
 
     def muster(self) -> None:
-        """Fill up the ranks."""
+        """Fill up the ranks, as what supervises processes does: a deaf worker ends by itself."""
+        self._ranks = [worker for worker in self._ranks if worker.is_alive()]
         while len(self._ranks) < self.size:
             self._ranks.append(self.start(role=self.role))
 

@@ -142,7 +142,7 @@ def blow(
         town = Town(api, storm.people, storm.changes, storm.seconds, storm.seed)
         dealt, blew_seconds = _live_through(storm, on, crew, town, list(weathers.values()))
         tell("calm")
-        rest_seconds = _seconds_until(lambda: is_at_rest(works.store), PATIENCE_SECONDS)
+        rest_seconds = _seconds_until(lambda: _is_calm(works, crew), PATIENCE_SECONDS)
         return Outcome(
             storm,
             on.name,
@@ -159,6 +159,12 @@ def blow(
             blew_seconds,
             rest_seconds,
         )
+
+
+def _is_calm(works: Works, crew: Crew) -> bool:
+    """Whether nobody has anything left to do; as long as somebody has, there is a crew."""
+    crew.muster()
+    return is_at_rest(works.store)
 
 
 def connect(

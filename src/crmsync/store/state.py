@@ -50,9 +50,15 @@ class SyncState:
 _KNOWN = select(*(syncs.c[field.name] for field in fields(SyncState)))
 
 
-def pause(connection: Connection, name: str, until: datetime, cause: str, message: str) -> None:
-    """Keep everybody from calling a connection until a moment; the later of two pauses holds."""
+def pause(connection: Connection, name: str, until: datetime, cause: str, message: str) -> bool:
+    """Keep everybody from calling a connection until a moment; the later of two pauses holds.
+
+    Tells whether the cause is news: not what it rested for the last time, with nothing done since.
+    """
     _ensure_connection(connection, name)
+    before = connection.execute(
+        select(connections.c.cause).where(connections.c.name == name).with_for_update()
+    ).scalar_one()
     connection.execute(
         update(connections)
         .where(
@@ -61,6 +67,7 @@ def pause(connection: Connection, name: str, until: datetime, cause: str, messag
         )
         .values(paused_until=until, cause=cause, message=message)
     )
+    return bool(before != cause)
 
 
 def count_miss(connection: Connection, name: str) -> int:
@@ -85,12 +92,21 @@ def is_doubtful(connection: Connection, name: str) -> bool:
     return bool(misses)
 
 
-def reached(connection: Connection, name: str) -> None:
-    """Record that a connection answers."""
+def reached(connection: Connection, name: str, now: datetime) -> None:
+    """Record that a connection does what it is asked: whatever it rested for is over."""
     connection.execute(
         update(connections)
         .where(connections.c.name == name, connections.c.misses > 0)
         .values(misses=0)
+    )
+    connection.execute(
+        update(connections)
+        .where(
+            connections.c.name == name,
+            connections.c.cause.is_not(None),
+            connections.c.paused_until <= now,
+        )
+        .values(paused_until=None, cause=None, message=None)
     )
 
 

@@ -94,7 +94,8 @@ def push(
     tally.held = circuit.held
     circuit.reset()
     if tally.has_written:
-        sync.store.database.transact(lambda c: state.reached(c, sync.mapping.connection))
+        database, name = sync.store.database, sync.mapping.connection
+        database.transact(lambda c: state.reached(c, name, database.now(c)))
     if tally.rest is not None:
         leave_alone(sync.store, sync.mapping, tally.rest)
     return tally

@@ -52,7 +52,8 @@ def rest_for(
 def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
     """Keep every worker from the connection for a while, or from a mapping that does not fit it.
 
-    An outage raises one alarm, by the first that meets it: its further rests are for information.
+    Each cause raises one alarm, by the first that meets it: further rests are for information until
+    the connection does again what it is asked.
     """
     database = store.database
 
@@ -70,8 +71,8 @@ def leave_alone(store: Store, mapping: SyncMapping, rest: Rest) -> None:
         elif rest.cause == BACKFILL:
             state.hold_backfill(connection, mapping.connection, until)
         else:
-            state.pause(connection, mapping.connection, until, rest.cause, rest.message)
-        return misses <= 1
+            return state.pause(connection, mapping.connection, until, rest.cause, rest.message)
+        return True
 
     tell = log.warning if database.transact(work) else log.info
     tell("rest", sync=mapping.sync, cause=rest.cause, why=rest.message)

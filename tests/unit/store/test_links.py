@@ -122,9 +122,8 @@ def test_who_ends_every_worker_is_known_at_last(store):
 def test_a_crowd_is_not_suspected(store):
     """More than one crash can make: workers end whatever they work on, and nobody is held to it."""
     mark(store, *(f"p{n:03}" for n in range(2 * LINKS_AFTER_ONE_CRASH)))
-    for n in range(2 * CRASHES_BEFORE_PARKING):
-        some = claim(store, NOW + n * LEASE)
-    crashes = [one.crashes for one in some.claims]
+    rounds = [claim(store, NOW + n * LEASE) for n in range(2 * CRASHES_BEFORE_PARKING)]
+    crashes = [one.crashes for one in rounds[-1].claims]
     assert crashes == [CRASHES_OF_A_SUSPECT + 1] * LINKS_AFTER_ONE_CRASH
 
 
