@@ -92,9 +92,14 @@ def redis_database(redis_url: str) -> str:
 # --- hooks ---------------------------------------------------------------------------------
 
 
+SAFEGUARDS = ("safeguard", "safeguards")
+"""Names of the parameter that says what a story is told without."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a test that proves a race or a rule be run longer than each change can wait for."""
     parser.addoption("--rounds", type=int, default=10, help="how often processes race for a token")
+    parser.addoption("--all-limits", action="store_true", help="every limit in every way")
     parser.addoption("--edits", type=int, default=3_000, help="at random, by both sides together")
 
 
@@ -108,10 +113,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as integration whatever asks for a server, so that nobody needs to remember it."""
+    """Mark what asks for a server and what takes a safeguard out: nobody needs to remember it."""
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("integration")
+        given = getattr(item, "callspec", None)
+        if given is not None and any(given.params.get(name) for name in SAFEGUARDS):
+            item.add_marker("control")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -66,6 +66,17 @@ class Account:
     works: Works
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tell of one limit of each CRM what is the same for all; of all of them with --all-limits."""
+    if metafunc.function in {
+        test_without_redis_the_limit_is_never_passed,
+        test_workers_that_count_for_themselves_pass_the_limit,
+    }:
+        is_whole = metafunc.config.getoption("--all-limits")
+        told = CEILINGS if is_whole else list({one.crm: one for one in reversed(CEILINGS)}.values())
+        metafunc.parametrize("ceiling", told, ids=[f"{one.crm.name}-{one.name}" for one in told])
+
+
 @pytest.fixture
 def account(new_project: NewProject, ceiling: Ceiling) -> Iterator[Account]:
     """Nothing is due yet, and nothing has been used."""
@@ -142,7 +153,6 @@ def test_with_redis_the_limit_is_used_and_never_passed(account: Account, redis_d
     assert account.ceiling.share(account.control) >= LEAST_USE
 
 
-@EACH
 @ON_POSTGRESQL
 def test_without_redis_the_limit_is_never_passed(account: Account):
     """Counted in a row of PostgreSQL."""
@@ -167,7 +177,6 @@ def test_when_redis_goes_away_the_limit_is_never_passed(account: Account):
     demand_kept(account)
 
 
-@EACH
 @ON_POSTGRESQL
 def test_workers_that_count_for_themselves_pass_the_limit(account: Account):
     """Negative control: eight budgets are eight times the limit."""

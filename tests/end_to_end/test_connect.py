@@ -69,8 +69,8 @@ def authorise_by(project, crm):
 
 @pytest.fixture
 def browser(monkeypatch):
-    """A browser whose person agrees at once; gives the answers its last page had."""
-    pages = []
+    """A browser whose person agrees at once; called, it gives the pages that it ended at."""
+    pages: list[requests.Response] = []
 
     def visit(url: str) -> bool:
         thread = threading.Thread(target=lambda: pages.append(requests.get(url, timeout=10)))
@@ -81,9 +81,14 @@ def browser(monkeypatch):
     threads: list[threading.Thread] = []
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(webbrowser, "open", visit)
-    yield pages
-    for thread in threads:
-        thread.join(10)
+
+    def ended_at() -> list[requests.Response]:
+        for thread in threads:
+            thread.join(10)
+        return pages
+
+    yield ended_at
+    ended_at()
 
 
 def token_calls(crm):
@@ -125,8 +130,9 @@ def test_consent_in_the_browser(authorise_by, crm, browser, capsys):
     assert "crm.objects.contacts.write" in page["scope"][0]
     assert "made the match field 'crmsync_id'" in said.out
     assert "hubspot answers: account" in said.out
-    assert browser[0].status_code == 200
-    assert "Back to the terminal" in browser[0].text
+    [last] = browser()
+    assert last.status_code == 200
+    assert "Back to the terminal" in last.text
     assert run(["ingest", "events.jsonl"]) == 0
     assert run(["push"]) == 0
     assert len(crm.control.records("contacts")) == 1

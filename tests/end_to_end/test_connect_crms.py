@@ -77,7 +77,7 @@ def test_consent_in_the_browser(begin, crm, browser, capsys):
     assert ("code_challenge" in page) == (crm is SALESFORCE)
     assert f"the match field '{crm.key}'" in said or f"its match field '{crm.key}'" in said
     assert f"{crm.name} answers: account" in said
-    assert browser[0].status_code == 200
+    assert [page.status_code for page in browser()] == [200]
     begun.push()
     assert begun.token_calls() == 1
 
@@ -89,7 +89,7 @@ def test_the_apps_secret_is_wrong(begin, crm, browser, monkeypatch, capsys):
     monkeypatch.setenv("CLIENT_SECRET", "not-the-secret")
     assert run(["connect", crm.name, "--port", str(free_port()), "--wait", "20"]) == 1
     said = capsys.readouterr()
-    assert len(browser) == 1
+    assert len(browser()) == 1
     assert f"{crm.label} gives '{crm.name}' no token" in said.err
     assert f"Check `auth` and `auth_url` of '{crm.name}' against the app in {crm.label}" in said.err
     assert "not-the-secret" not in said.err + said.out
