@@ -136,6 +136,7 @@ def test_a_worker_hears_again(heard, break_: Break):
     assert heard(break_, names=["Ray"], seconds=DEAF_SECONDS)
 
 
+@pytest.mark.control
 @pytest.mark.parametrize(
     ("break_", "switch"),
     [(restart, "no_reconnecting"), (silence, "no_health_checks"), (freeze, "no_hearing")],
