@@ -274,7 +274,7 @@ def count_rows(store: Store, table: Any, *conditions: Any) -> int:
         return connection.execute(query).scalar_one()
 
 
-def until(fact: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:
+def until(fact: Callable[[], bool], what: str, *, seconds: float = 90.0) -> None:
     """Return once a fact holds, looked at 50 times a second; fail the test where it never does."""
     give_up_at = time.monotonic() + seconds
     turn = threading.Event()

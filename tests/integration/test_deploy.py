@@ -79,7 +79,7 @@ def test_two_releases_run_side_by_side(
             "all is as the newest mapping says",
             seconds=90,
         )
-        until(lambda: is_at_rest(works.store), "nothing is left to be done", seconds=60)
+        until(lambda: is_at_rest(works.store), "nothing is left to be done")
     assert faults(sandbox.control.records("contacts"), "firstname", wanted("Last")) == []
 
 

@@ -93,7 +93,7 @@ def test_the_bell_brings_work_to_a_worker(new_project, sandbox, redis_database):
     with workers(project, CRMSYNC_BROKER_URL=redis_database) as start, app:
         start(role="celery")
         ingest(works, crowd(PEOPLE, "Lee"))
-        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=90)
         until(lambda: is_at_rest(works.store), "it is settled")
     assert_delivered(sandbox)
 
@@ -113,7 +113,7 @@ def test_a_celery_worker_is_killed_after_the_crm_applied_the_write(
         first.kill()
         control.release(hold)
         start(role="celery")
-        assert control.wait(2, path=UPSERT, applied=True, timeout_seconds=30)
+        assert control.wait(2, path=UPSERT, applied=True, timeout_seconds=90)
         until(lambda: is_at_rest(works.store), "it is settled and verified")
     assert_delivered(sandbox)
 
@@ -126,7 +126,7 @@ def test_without_redis_the_sweep_delivers(new_project, sandbox, own_redis):
         start()
         own_redis.stop()
         ingest(works, crowd(PEOPLE, "Lee"))
-        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=90)
         until(lambda: bell.failures > 0, "the bell counts that it could not ring")
         until(lambda: is_at_rest(works.store), "it is settled")
     assert_delivered(sandbox)
@@ -145,7 +145,7 @@ def test_with_redis_gone_for_good_celery_workers_deliver(new_project, sandbox, o
         start(role="celery")
         start(role="celery")
         ingest(works, crowd(1, "Lee"))
-        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=90)
         until(lambda: is_at_rest(works.store), "it is settled")
         own_redis.stop()
         if timing is AS_DELIVERED:
@@ -198,7 +198,7 @@ def test_a_flushed_redis_loses_nothing(new_project, sandbox, redis_server, redis
     redis.Redis(redis_database, "").flush()
     with workers(project, CRMSYNC_BROKER_URL=redis_database) as start, app:
         start(role="celery")
-        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=30)
+        assert sandbox.control.wait(1, path=UPSERT, applied=True, timeout_seconds=90)
         until(lambda: is_at_rest(works.store), "it is settled")
     assert_delivered(sandbox)
 

@@ -66,16 +66,16 @@ def test_workers_stop_before_everybody_is_changed(
         start()
         start()
         ingest(works, crowd(PEOPLE, "Lee"))
-        until(lambda: is_at_rest(works.store) and not wrong("Lee"), "all are made", seconds=60.0)
+        until(lambda: is_at_rest(works.store) and not wrong("Lee"), "all are made")
         ingest(works, crowd(PEOPLE, "Oops"))
         if safeguards:
-            until(lambda: not wrong("Oops"), "everybody is changed", seconds=60.0)
+            until(lambda: not wrong("Oops"), "everybody is changed")
             return
-        until(lambda: _held(works, crm) is not None, "the sync is held", seconds=60.0)
+        until(lambda: _held(works, crm) is not None, "the sync is held")
         until(lambda: not count_rows(works.store, links, AT_WORK), "nobody is at it any more")
         assert wrong("Lee") == []
         works.store.database.transact(lambda c: holds.let_through(c, crm.name))
-        until(lambda: is_at_rest(works.store), "it is let through", seconds=60.0)
+        until(lambda: is_at_rest(works.store), "it is let through")
         assert wrong("Oops") == []
         assert _held(works, crm) is None
 

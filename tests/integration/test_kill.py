@@ -52,14 +52,24 @@ BRISK = {
 }
 STEADY = {
     **QUICK,
-    "request_deadline_seconds": 8.0,
-    "lease_seconds": 9.0,
-    "settle_seconds": 9.5,
+    "request_deadline_seconds": 20.0,
+    "lease_seconds": 21.0,
+    "settle_seconds": 21.5,
 }
 """Where a test has to act before the deadline of every CRM's first call."""
-PATIENT = {**STEADY, "settle_seconds": 12.0}
-"""Where it has to act within the settle time."""
-LOSING = {**STEADY, "request_deadline_seconds": 4.0, "settle_seconds": 10.0}
+PATIENT = {
+    **QUICK,
+    "request_deadline_seconds": 14.0,
+    "lease_seconds": 15.0,
+    "settle_seconds": 40.0,
+}
+"""Where it has to act after a lease has ended and within the settle time."""
+LOSING = {
+    **QUICK,
+    "request_deadline_seconds": 4.0,
+    "lease_seconds": 12.0,
+    "settle_seconds": 13.0,
+}
 """Where a worker waits a whole deadline for its answer and still has to settle within its lease."""
 WITH_CREATES = (HUBSPOT, SALESFORCE, ZOHO)
 """Matched by a field that is not unique, they are like Pipedrive, but make many in one call."""
@@ -124,7 +134,7 @@ def judge(
 
 def all_at_rest(works: Works) -> None:
     """Return when nobody has anything left to do."""
-    until(lambda: is_at_rest(works.store), "all work is done", seconds=60.0)
+    until(lambda: is_at_rest(works.store), "all work is done", seconds=120.0)
 
 
 def logged(works: Works, *outcomes: Outcome) -> dict[str, int]:
@@ -256,7 +266,7 @@ def test_killed_between_the_answer_and_the_settle(begin, database_url, controls,
             wait_until(controls, safeguards, finished=True)
             wait_until_settles_are_blocked(engine, len(controls))
             first.kill()
-        assert count_rows(works.store, sync_log) == 0
+        assert logged(works) == {}
         start()
         all_at_rest(works)
     judge(controls, lambda crm: crm.expected(PEOPLE, "Lee"), safeguards, TWICE)
@@ -278,7 +288,7 @@ def test_a_frozen_worker_wakes_up_late(begin, controls, safeguards):
         ingest(works, [identify("u0", last_name="Newest")])
         start()
         for crm, control in controls.items():
-            assert control.wait(1, **crm.update, applied=True, timeout_seconds=30), crm.name
+            assert control.wait(1, **crm.update, applied=True, timeout_seconds=90), crm.name
         all_at_rest(works)
         before = logged(works)
         first.thaw()
@@ -330,7 +340,7 @@ def test_killed_during_a_create_that_lands_late(begin, controls, safeguards):
         start()
         if safeguards:
             for crm, control in controls.items():
-                assert control.wait(2, **crm.create, timeout_seconds=30), crm.name
+                assert control.wait(2, **crm.create, timeout_seconds=90), crm.name
         else:
             until(lambda: not is_leased(works), "the leases were taken over")
         release(controls, holds)

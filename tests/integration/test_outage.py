@@ -156,7 +156,7 @@ def test_one_record_that_breaks_its_calls_harms_no_other(works, crm, sandbox):
     poisoned = identify("u41", first_name="Ann41", last_name="Poison")
     ingest(works, [*crowd(41, "Ray"), *crowd(people, "Ray")[42:], poisoned])
     with working(works):
-        until(lambda: dead(works) == 1, "it is set aside", seconds=60)
+        until(lambda: dead(works) == 1, "it is set aside")
         until(lambda: is_at_rest(works.store), "all others are sent")
     wanted = {**crm.expected(people, "Ray"), "Ann41": {crm.last_name: "Lee"}}
     assert faults(control.records(crm.object_type), crm.first_name, wanted) == []

@@ -117,7 +117,7 @@ def test_a_create_is_applied_late(begin, sandbox, safeguards):
         until(lambda: lost_answers(works) == PEOPLE, "every answer was lost")
         ingest(works, crowd(PEOPLE, "Ray"))
         if safeguards:
-            assert control.wait(2 * PEOPLE, method="POST", path=RECORDS, timeout_seconds=30), (
+            assert control.wait(2 * PEOPLE, method="POST", path=RECORDS, timeout_seconds=90), (
                 "each was created again"
             )
         else:
@@ -141,7 +141,7 @@ def test_killed_during_a_create(begin, sandbox, safeguards):
         sent = control.calls(method="POST", path=RECORDS)
         start()
         if safeguards:
-            assert control.wait(sent + 1, method="POST", path=RECORDS, timeout_seconds=30)
+            assert control.wait(sent + 1, method="POST", path=RECORDS, timeout_seconds=90)
         else:
             leased = links.c.lease_token.is_not(None)
             until(lambda: count_rows(works.store, links, leased) == 0, "the lease was taken over")
@@ -160,7 +160,7 @@ def test_two_workers_at_once(begin, sandbox, safeguards):
         start()
         start()
         wanted = PEOPLE + 1 if safeguards else PEOPLE
-        assert control.wait(wanted, method="POST", path=RECORDS, timeout_seconds=30)
+        assert control.wait(wanted, method="POST", path=RECORDS, timeout_seconds=90)
         control.release(hold)
         until(lambda: is_at_rest(works.store), "all work is done")
     judge(sandbox, safeguards)

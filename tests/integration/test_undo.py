@@ -194,7 +194,7 @@ def test_a_worker_in_the_midst_of_it(new_project, crm, sandbox, monkeypatch, tak
         if takes_all:
             assert seen == []
             return
-        until(lambda: is_at_rest(works.store), "the worker is done", seconds=60.0)
+        until(lambda: is_at_rest(works.store), "the worker is done")
     assert seen[0] == ["Lee"] * (SOME - HALF) + ["Oops"] * HALF
     assert _records(crm, sandbox) == ["Lee"] * (SOME - HALF) + ["New"] * HALF
     assert Counter(report.outcome for report in told) == {"restored": SOME - HALF, "skipped": HALF}

@@ -94,7 +94,7 @@ class Control:
         query = {"window_seconds": window_seconds, **wanted}
         return int(self._call("GET", "/ledger/peak", query=query)["calls"])
 
-    def wait(self, calls: int = 1, *, timeout_seconds: float = 10.0, **wanted: object) -> bool:
+    def wait(self, calls: int = 1, *, timeout_seconds: float = 60.0, **wanted: object) -> bool:
         """Wait until so many requests were received; return whether they were."""
         query = {"calls": calls, "timeout_seconds": timeout_seconds, **wanted}
         return bool(self._call("GET", "/ledger/wait", query=query)["reached"])

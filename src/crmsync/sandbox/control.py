@@ -24,7 +24,7 @@ from crmsync.sandbox.settings import SettingsError, changed
 PREFIX = "/_sandbox"
 
 _DEFAULT_LIMIT = 10_000
-_DEFAULT_WAIT_SECONDS = 10.0
+_DEFAULT_WAIT_SECONDS = 60.0
 
 _Handler = Callable[[Request, list[str]], Json]
 
