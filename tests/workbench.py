@@ -46,15 +46,20 @@ KEY = "crmsync_id"
 ENCRYPTION_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 TOKEN = "pat-na1-test"  # noqa: S105 - of a simulated account
 QUICK = {
-    "request_deadline_seconds": 1.0,
-    "lease_seconds": 2.0,
-    "settle_seconds": 2.5,
+    "request_deadline_seconds": 3.0,
+    "lease_seconds": 5.0,
+    "settle_seconds": 5.5,
     "sweep_seconds": 0.5,
     "linger_seconds": 0.0,
 }
 """The product's timings, scaled down in the same order: deadline < lease < settle time."""
 
-ROOMY = {**QUICK, "lease_seconds": 60.0, "settle_seconds": 100.0}
+ROOMY = {
+    **QUICK,
+    "request_deadline_seconds": 10.0,
+    "lease_seconds": 60.0,
+    "settle_seconds": 100.0,
+}
 """Long enough that no slow machine gets in the way; time passes by `let_pass`."""
 
 KEYED = f"""

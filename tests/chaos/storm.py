@@ -202,6 +202,9 @@ def _live_through(
     dealt = Counter[str]()
     with _again_and_again(_troubles(storm, on, crew, dealt)):
         town.live()
+        # A slow machine's workers may have called nobody yet.
+        is_felt = [weather.met.total for weather in weathers if storm.share]
+        _seconds_until(lambda: all(met() for met in is_felt), PATIENCE_SECONDS)
     for weather in weathers:
         weather.share = 0.0
     crew.recover()

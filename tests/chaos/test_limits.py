@@ -34,7 +34,6 @@ from tests.workbench import (
 
 __all__ = ["new_project"]
 
-pytestmark = pytest.mark.timeout(300)
 
 WORKERS = 8
 LEAST_USE = 0.9

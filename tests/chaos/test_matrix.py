@@ -22,7 +22,6 @@ from tests.integration import workers
 
 TURN = os.environ.get("CRMSYNC_MATRIX_TURN") or str(datetime.now(UTC).toordinal())
 CELLS_A_TURN = 6
-pytestmark = pytest.mark.timeout(300)
 
 
 def cells_of(turn: str) -> list[Cell]:

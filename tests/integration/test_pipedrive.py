@@ -37,9 +37,9 @@ PEOPLE = 4
 RECORDS = "/api/v2/persons"
 PATIENT = {
     **QUICK,
-    "request_deadline_seconds": 2.0,
-    "lease_seconds": 3.0,
-    "settle_seconds": 6.0,
+    "request_deadline_seconds": 4.0,
+    "lease_seconds": 8.0,
+    "settle_seconds": 20.0,
 }
 MAPPING = f"""
 connection: crm

@@ -25,9 +25,9 @@ from tests.workbench import QUICK, NewProject, crowd, ingest, let_pass, link_row
 FEW = 5
 LONG_AGO = 86_400
 """Seconds: what changed then is in no list of changes any more."""
-STEADY = {**QUICK, "request_deadline_seconds": 4.0, "lease_seconds": 60.0, "settle_seconds": 60.5}
+STEADY = {**QUICK, "request_deadline_seconds": 20.0, "lease_seconds": 60.0, "settle_seconds": 60.5}
 """Nobody's lease ends while a test acts."""
-BRISK = {**QUICK, "request_deadline_seconds": 2.0, "lease_seconds": 3.0, "settle_seconds": 3.5}
+BRISK = {**QUICK, "request_deadline_seconds": 4.0, "lease_seconds": 8.0, "settle_seconds": 8.5}
 Offices = Mapping[Crm, Office]
 
 

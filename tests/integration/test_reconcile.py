@@ -37,7 +37,7 @@ __all__ = ["new_project"]
 
 every_crm = pytest.mark.parametrize("crm", CRMS, ids=lambda crm: crm.name)
 with_control = pytest.mark.parametrize("safeguard", [True, False], ids=["", "without"])
-BRISK = {**QUICK, "request_deadline_seconds": 2.0, "lease_seconds": 3.0, "settle_seconds": 3.5}
+BRISK = {**QUICK, "request_deadline_seconds": 4.0, "lease_seconds": 8.0, "settle_seconds": 8.5}
 MORE_THAN_A_PAGE = {"hubspot": 260, "salesforce": 2_100, "zoho": 2_100, "pipedrive": 650}
 """Strangers who fill a second page of a list, after the people of ours."""
 

@@ -116,7 +116,6 @@ def test_a_live_check_names_what_a_lead_cannot_do_without(salesforce, new_projec
     ]
 
 
-@pytest.mark.timeout(300)
 def test_locks_of_accounts_cost_tries_and_no_record(salesforce, new_project):
     """Four workers write to contacts of five accounts at once: every record is there once."""
     control = salesforce.control

@@ -44,9 +44,9 @@ SOME = 120
 """More than one call of any CRM takes, but for one."""
 HALF = SOME // 2
 FEW = 12
-BRISK = {**QUICK, "request_deadline_seconds": 2.0, "lease_seconds": 3.0, "settle_seconds": 3.5}
+BRISK = {**QUICK, "request_deadline_seconds": 4.0, "lease_seconds": 8.0, "settle_seconds": 8.5}
 
-PATIENT = {**QUICK, "request_deadline_seconds": 15.0, "lease_seconds": 20.0, "settle_seconds": 21.0}
+PATIENT = {**QUICK, "request_deadline_seconds": 15.0, "lease_seconds": 60.0, "settle_seconds": 61.0}
 """Where a worker's call is held for some seconds."""
 
 

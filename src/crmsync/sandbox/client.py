@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 150.0
 
 Json = Any
 """Whatever JSON can say."""
