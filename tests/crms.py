@@ -308,7 +308,7 @@ PIPEDRIVE = Crm(
     first_name="first_name",
     last_name="last_name",
     # Search knows of nothing within the time of a test.
-    settings={"tokens": [TOKEN], "search_lag_seconds": 60.0},
+    settings={"tokens": [TOKEN], "search_lag_seconds": 3_600.0},
     limits={"calls_per_2s": 10_000, "search_per_2s": 10_000, "daily_tokens": 10_000_000},
     app={"client_id": "sandbox-client-id", "client_secret": "sandbox-client-secret"},
     grants_at="/oauth/token",
