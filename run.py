@@ -89,7 +89,7 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Run the tests; four processes per core, up to eight, when all of them are run.
+    """Run the tests; three processes per core, up to eight, when all of them are run.
 
     The longest ones wait most of their time: for leases, deadlines and limits.
     """
@@ -99,7 +99,7 @@ def test(arguments: list[str]) -> None:
     # Fetches what is missing before any test's clock runs. Where that fails it says so, and those
     # tests that need a server fail; the others run.
     subprocess.run([str(PYTHON), "-m", "tests.servers"], cwd=ROOT, check=False)
-    processes = str(min(4 * (os.cpu_count() or 1), 8))
+    processes = str(min(3 * (os.cpu_count() or 1), 8))
     spread = [] if arguments else ["-n", processes, "--dist", "worksteal"]
     become_python("-m", "pytest", *spread, *arguments)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crmsync.model import FieldSchema, FieldType
-from crmsync.sync.context import Store, Works
+from crmsync.sync.context import Works
 from tests.chaos.backends import BACKENDS, Backend
 from tests.chaos.checker import Verdict, judge
 from tests.chaos.crew import Crew
@@ -140,9 +140,7 @@ def blow(
         crew = Crew(start, on.role, storm.workers, chance, len(crms) + 1, FROZEN_SECONDS)
         api = stack.enter_context(serving(works))
         town = Town(api, storm.people, storm.changes, storm.seconds, storm.seed)
-        dealt, blew_seconds = _live_through(
-            storm, on, works.store, crew, town, list(weathers.values())
-        )
+        dealt, blew_seconds = _live_through(storm, on, crew, town, list(weathers.values()))
         tell("calm")
         rest_seconds = _seconds_until(lambda: _is_calm(works, crew), PATIENCE_SECONDS)
         return Outcome(
@@ -193,8 +191,8 @@ def ready(project: Project, on: Backend, crms: Sequence[Crm]) -> Works:
     return works
 
 
-def _live_through(  # noqa: PLR0913, PLR0917 - all that takes part
-    storm: Storm, on: Backend, store: Store, crew: Crew, town: Town, weathers: Sequence[Weather]
+def _live_through(
+    storm: Storm, on: Backend, crew: Crew, town: Town, weathers: Sequence[Weather]
 ) -> tuple[Counter[str], float]:
     """Let all changes come in while everything goes wrong; say what befell servers, how long."""
     began = time.monotonic()
@@ -205,7 +203,9 @@ def _live_through(  # noqa: PLR0913, PLR0917 - all that takes part
     with _again_and_again(_troubles(storm, on, crew, dealt)):
         town.live()
         # A slow machine's workers may have called nobody yet.
-        _seconds_until(lambda: any(w.met for w in weathers) or is_at_rest(store), PATIENCE_SECONDS)
+        _seconds_until(
+            lambda: not storm.share or any(weather.met for weather in weathers), CALM_SECONDS
+        )
     for weather in weathers:
         weather.share = 0.0
     crew.recover()

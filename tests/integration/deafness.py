@@ -22,10 +22,12 @@ def no_reconnecting() -> None:
 
 
 def no_health_checks() -> None:
-    """Believe for a day that a connection is good on which nothing comes."""
-    _change(
-        lambda settings: settings.broker_transport_options.update(health_check_interval=DAY_SECONDS)
-    )
+    """Believe for a day that a connection is good on which nothing comes.
+
+    Looking for messages that nobody acknowledged would notice it, too, now and then.
+    """
+    options = {"health_check_interval": DAY_SECONDS, "unacked_restore_interval": DAY_SECONDS}
+    _change(lambda settings: settings.broker_transport_options.update(options))
 
 
 def _change(change: Callable[[Any], object]) -> None:
